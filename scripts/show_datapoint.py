@@ -14,7 +14,8 @@
 Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and the ledger.
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
 run), their calls and results; each text once, JSON in short (records as a table, what nothing names
-left out, what stands above by its place), long texts cut (--steps shows more). A policy that this
+left out, of what there is to choose from what is chosen, what stands above by its place), long
+texts cut (--steps shows more). Several share what is said of all of them. A policy that this
 coder was shown before is not shown again. Datapoints that said and did the same as a failing one
 (over repeats, runs and models of its item) are named beside it and not shown by --next;
 record_review.py --alike records them with it. Short ones without a conversation take about three
@@ -136,7 +137,7 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
 
 def _texts(args: argparse.Namespace, index, views, planned_by_id, finals, groups) -> list[str]:
     """What is printed of each datapoint: short ones of several together, before the others."""
-    from failure_analysis.review import brief, show
+    from failure_analysis.review import asks, brief, show
 
     if args.start or args.steps:  # a part of what this reader has before it already
         return ["\n".join([show.flat(f"datapoint {row['datapoint_id']}"),
@@ -145,9 +146,15 @@ def _texts(args: argparse.Namespace, index, views, planned_by_id, finals, groups
     found = [(row, shown, planned_by_id.get(row["datapoint_id"])) for row, shown in views]
     shorts = brief.shorts(index, found) if several else []
     together = {one.ident for one in shorts}
-    return [*([brief.text(index, shorts, args.coder, finals, groups)] if shorts else []), *(
-        show.text(index, row, shown, args.coder, planned, finals, groups.of(row["datapoint_id"]))
-        for row, shown, planned in found if row["datapoint_id"] not in together)]
+    longer = [one for one in found if one[0]["datapoint_id"] not in together]
+    mark = show.mark() if len(longer) > 1 else ""  # several share what is said of all
+    texts = [show.text(index, row, shown, args.coder, planned, finals,
+                       groups.of(row["datapoint_id"]), mark) for row, shown, planned in longer]
+    if mark:
+        texts = ["\n".join(show.preface([shown for _, shown, _ in longer], mark)), *texts,
+                 asks.ending(index, [(row, planned) for row, _, planned in longer], args.coder,
+                             finals, groups)]
+    return [*([brief.text(index, shorts, args.coder, finals, groups)] if shorts else []), *texts]
 
 
 def _where(parser: argparse.ArgumentParser, args: argparse.Namespace, index, planned_by_id,

@@ -54,7 +54,14 @@ def test_ten_short_ones_fit_one_screen(run_script, folder):
 
 def test_one_alone_is_shown_as_ever(run_script, folder):
     assert shown(run_script, folder, "--next").startswith("datapoint ")
-    assert shown(run_script, folder, "a/0", "b/0").startswith("datapoint a/0\n")
+
+
+def test_several_longer_ones_share_what_is_said_of_all(run_script, folder):
+    text = shown(run_script, folder, "a/0", "b/0")
+    mark = re.match(r"Text between \[(data-[0-9a-f]{12})\]", text)[1]
+    assert re.findall(r"(?m)^datapoint (\S+)", text) == ["a/0", "b/0"]
+    assert text.count(f"\n[{mark}]\n") == text.count(f"\n[end of {mark}]\n") == 2
+    assert text.count("record_review.py") == 1 and "--id=ID --bucket" in text
 
 
 def test_text_of_the_run_passes_for_no_heading(run_script, analyse, tmp_path):

@@ -59,7 +59,7 @@ def test_an_object_keeps_what_decides_and_says_what_it_leaves_out(show):
     assert ('\n  ~>\n  "customer": {"first": "Grace"}, "tier": "gold", '
             '"made": "2024-05-11T08:28:51", "insured": "no"\n'
             '  "lines": sku, count\n    SKU1, 2\n    SKU3, 1\n'
-            "  left out: customer.street, contact, what_was_remarked\n") in text
+            "  left out: street, contact, what_was_remarked\n") in text
 
 
 def test_of_what_nothing_names_only_its_own_fields_are_shown(show):
@@ -67,10 +67,51 @@ def test_of_what_nothing_names_only_its_own_fields_are_shown(show):
                  *asked("get_order", {"order": "ORD77"}, ORDER),
                  *asked("get_order", {"order": "ORD99"}, OTHER)])
     assert ('\n3.0 get_order {"order": "ORD99"}\n  ~> "tier": "silver", "insured": "no"; left '
-            "out: contact, what_was_remarked, customer, lines\n") in text
+            "out: what_was_remarked, customer (2), lines (2) and 1 more\n") in text
     assert '"lines": sku, count\n    SKU8' in show([
         said("user", "I am Grace, cancel it."), *asked("get_order", {"order": "ORD99"}, OTHER),
         said("assistant", "Order ORD99 is cancelled.")])
+
+
+def test_things_that_nothing_chooses_are_as_a_table(show):
+    orders = [OTHER | {"order": f"ORD9{n}", "number_of_the_parcels_sent": n,
+                       "tier": "silver_with_an_extra"} for n in range(3)]
+    text = show([said("user", "I am Grace."), *(one for order in orders for one in asked(
+        "get_order", {"order": order["order"]}, order))])
+    assert ('  ~> "tier": "silver_with_an_extra", "insured": "no", '
+            '"number_of_the_parcels_sent": 1; left') in text
+    assert '  ~> fields as at 3.0: "silver_with_an_extra", "no", 2; left out' in text
+
+
+FLIGHTS = [{"flight": f"FL{n}00", "leaves": f"0{n}:00:00", "status": "available",
+            "seats": {"business": n, "economy": 9 - n}, "prices": {"business": 400 + n,
+                                                                   "economy": 100 + n}}
+           for n in range(1, 9)]
+
+
+def test_of_what_there_is_to_choose_from_the_chosen_and_its_kind_are_shown(show):
+    listed = "\n".join(f"- {one['flight']} for ${one['prices']['economy']}" for one in FLIGHTS)
+    text = show([said("user", "A flight, please."), *asked("find", {"to": "SEA"}, FLIGHTS),
+                 said("assistant", listed), said("user", "FL200, please."),
+                 *asked("book", {"flight": "FL300", "cabin": "economy"}, "booked"),
+                 said("assistant", "It is booked.")])
+    assert ("\n  ~>\n  flight, leaves, seats (economy), prices (economy) (all: status available)\n"
+            "    FL100, 01:00:00, 8, 101\n    FL200, 02:00:00, 7, 102\n"
+            "    FL300, 03:00:00, 6, 103\n    FL400, 04:00:00, 5, 104\n"
+            "  left out: business, 4 of 8 rows\n") in text
+
+
+def test_days_of_birth_and_names_that_nothing_names_are_left_out(show):
+    people = [{"first": name, "born": f"19{n}0-02-03"} for n, name in enumerate(
+        ("Grace", "Robert", "Ada", "Alan"), 4)]
+    trip = {"trip": "TR1", "made": "2024-05-11", "cabin": "economy", "people": people, "bags": 2,
+            "where_from_and_where_to": "from the one town to the other"}
+    text = show([said("user", "I am Grace, TR1 of 2024-05-11."),
+                 *asked("get", {"trip": "TR1"}, trip)])
+    assert '"made": "2024-05-11", "cabin": "economy", "bags": 2\n  "people": 4\n' in text
+    told = show([said("user", "TR1 is with Robert, born 1950-02-03, and with Ada, 2024-05-11."),
+                 *asked("get", {"trip": "TR1"}, trip)])
+    assert '"people": first, born\n    Grace, 1940-02-03\n    Robert, 1950-02-03\n' in told
 
 
 def test_what_changed_since_a_look_up_is_shown_and_a_call_by_what_is_expected(show):

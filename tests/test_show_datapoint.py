@@ -47,7 +47,7 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
     places = [text.index(part) for part in (
         "datapoint a/0", "outcome fail, failed: tool_use_correct", "provisional mode",
         "\nquestion Question 0?", "\njudge Wrong room.", "\nanswer ", '\ncall-1 find {"q": "x"}',
-        "\n  ->\n  {", "characters more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
+        "\n  ->\n  {", "more: --from call-1:", '\ncall-2 W book {"id": 1}', "\n  -> ok",
         "the same item elsewhere:", "record: record_review.py")]
     assert places == sorted(places)
     assert "fail (tool_use_correct): b/0" in text
@@ -56,10 +56,10 @@ def test_everything_a_reader_needs_in_order(run_script, folder):
 def test_long_parts_say_what_was_cut_and_go_on(run_script, folder):
     text = shown(run_script, folder, "a/0")
     call, size = len('find {"q": "x"}'), len(json.dumps({"rooms": LONG}))
-    assert f"  … {size - 300} characters more: --from call-1:{call + 300}" in text
+    assert f"  … {size - 300} more: --from call-1:{call + 300}" in text
     assert len(text) < 6000
     more = shown(run_script, folder, "a/0", "--from", f"call-1:{call + 300}", "--tokens", "1000")
-    assert f"  … from character 300; {size - 4300} characters more: --from call-1:{call + 4300}" \
+    assert f"  … from character 300; {size - 4300} more: --from call-1:{call + 4300}" \
         in more
     assert "NOT SHOWN YET" in more and "from call-2 on" in more
 
@@ -259,7 +259,7 @@ def test_one_step_is_whole_and_of_a_range_each_text_has_its_beginning_and_end(
     assert f"begin {LONG[:5000]} end of 2" in shown(run_script, folder, "m/1", "--steps", "2")
     text = shown(run_script, folder, "m/1", "--steps", "1-2")
     assert LONG[:1990] in text and LONG[:2010] not in text
-    assert text.count(f"  … {size - 2000} characters more: --steps") == 2
+    assert text.count(f"  … {size - 2000} more: --steps") == 2
     assert " end of 1\n" in text and " end of 2\n" in text
     assert "NOT SHOWN YET" not in text and "the same item elsewhere" not in text
 
@@ -370,3 +370,51 @@ def test_an_outline_says_once_what_is_said_again_and_shows_what_is_new(run_scrip
     assert "Next speaker" in text and text.count("Next speaker") == 1
     assert re.findall(r"\n(\d+) \w+ \[error\]", text) == ["10", "11"]
     assert "\n11 assistant [error]: … KeyError: 'loss'\n" in text
+
+
+def spoken(analyse, tmp_path, messages):
+    """An analysis of one failing simulation of these (name, text) messages."""
+    one = task("1")
+    sim = simulation(one, 0.0)
+    sim["messages"] = [{"role": "user" if name == "user" else "assistant", "name": name,
+                        "content": text} for name, text in messages]
+    return analyse("--input", tau2(tmp_path / "m.json", [one], [sim]))
+
+
+def test_the_inner_frames_of_a_traceback_are_counted(run_script, analyse, tmp_path):
+    frames = "".join(f'  File "/a/{n}.py", line {n}, in run\n    value_{n} = run({n})\n'
+                     "    ^^^^^^^\n" for n in range(30))
+    error = f"Traceback (most recent call last):\n{frames}ValueError: too long\nFINAL ANSWER: 31"
+    folder = spoken(analyse, tmp_path, [("user", "Do it."), ("agent", error)])
+    text = shown(run_script, folder, "m/1")
+    assert ('  Traceback (most recent call last):\n    File "/a/0.py", line 0, in run\n'
+            "      value_0 = run(0)\n      ^^^^^^^\n    … 29 frames more\n"
+            "  ValueError: too long\n  FINAL ANSWER: 31\n  … the frames: --steps 1\n") in text
+    assert "value_17" in shown(run_script, folder, "m/1", "--steps", "1")
+
+
+def test_an_outline_leaves_out_what_is_said_again_in_a_wrapper(run_script, analyse, tmp_path):
+    page = "The page lists forty kinds of lamps, and the oldest of them is of the year 1911."
+    told = "Please look on the page of the museum for the oldest lamp, and say its year to me."
+
+    def ledger(loops):
+        return json.dumps({"is_in_loop": {"reason": "so", "answer": loops},
+                           "instruction": {"answer": told}}, indent=1)
+
+    folder = spoken(analyse, tmp_path, [
+        ("user", "Of what year is it?"), ("lead", ledger(False)), ("lead", told), ("web", page),
+        ("log", json.dumps({"content": page, "id": "x1"})), ("lead", ledger(True)), ("lead", told),
+        ("web", LONG)])
+    lines = shown(run_script, folder, "m/1", "--outline").splitlines()
+    steps = [line for line in lines if re.match(r"\d+ ", line)]
+    assert [line.split(" ")[0] for line in steps] == ["0", "2", "3", "5", "7"]
+    assert "is_in_loop true" in steps[3] and "is_in_loop" not in steps[1]
+
+
+def test_of_a_long_reasoning_the_places_where_it_concludes_are_shown(run_script, analyse, tmp_path):
+    thought = " ".join(f"Step {n} of it goes on and on. " + "Thus the answer is 4. " * (n == 400)
+                       for n in range(900))
+    folder = analyse("--run-dir", judged(tmp_path / "a", [
+        turn(0, False, reasoning=thought), turn(1)]))
+    text = shown(run_script, folder, "a/0")
+    assert f"  … at {thought.index('Thus the answer')}: Thus the answer is 4." in text

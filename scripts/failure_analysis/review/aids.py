@@ -16,6 +16,7 @@ from failure_analysis.review.timeline import Call, Timeline, calls
 
 _REPLANS = re_compile(r"\b(?:new|revised|updated|another|different) (?:plan|approach|strategy)\b|"
                       r"\bre-?plan|\bstart(?:ing)? over\b", re.I)
+_SIGNS_OFF = ("TERMINATE", "DONE", "STOP")  # what ends a conversation and answers nothing
 AGAIN = "the same call as"
 _FEWEST_CHARACTERS = 2
 _LONGEST_VALUE = 60
@@ -30,7 +31,8 @@ def marks(row: Mapping[str, Any], line: Timeline) -> dict[str, list[str]]:
     differing = _differing(row, made)
     for place, text in (*_expected(differing, made), *_values(row, line, differing, texts),
                         *_again(made), *_unanswered(made), *_replans(line, texts)):
-        said.setdefault(place, []).append(text)
+        if text not in said.setdefault(place, []):
+            said[place].append(text)
     return said
 
 
@@ -89,7 +91,7 @@ def _values(row: Mapping[str, Any], line: Timeline, differing: Sequence[dict],
     gold = golds.plain(row.get("expected"))
     if gold is not None and line.steps and row.get("outcome") == "fail":
         value = finals.final(row.get("assistant_text") or "").text
-        if value and value not in gold:
+        if value and value not in gold and value not in _SIGNS_OFF:
             wrong.setdefault(value, "the final answer")
     question = texts.get("question", "")
     for value, what in list(wrong.items())[:_MOST_VALUES]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis.packet import rows
-from failure_analysis.review import ledger, parts, plan, show
+from failure_analysis.review import asks, ledger, parts, plan, show
 from failure_analysis.review.alike import Groups
 from failure_analysis.review.view import View
 
@@ -79,9 +79,9 @@ def text(index: rows.Index, these: Sequence[Short], coder: str,
                       *(f"  {line}" for line in show.alike_line(others)),
                       *(f"  {line}" for name in ("answer", "judge")
                         for line in _named(name, one.texts))]
-    lines += [f"[end of {mark}]", "", *show.told(index), *show.buckets(finals)]
+    lines += [f"[end of {mark}]", "", *asks.told(index), *asks.buckets(finals)]
     lines += dict.fromkeys(line for one in these
-                           for line in show.commands(index, "ID", one.line, coder))
+                           for line in asks.commands(index, "ID", one.line, coder))
     lines += ["for one and all alike: the same with --alike"] if alike else []
     return "\n".join(lines)
 

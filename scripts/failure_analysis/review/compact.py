@@ -23,16 +23,18 @@ from failure_analysis.review.drawn import (
     records_of,
     spelled,
     table_of,
+    years,
 )
-from failure_analysis.review.timeline import Call, Timeline, calls
+from failure_analysis.review.timeline import Call, Timeline, calls, is_talk
 
 _LONGEST = 60_000  # characters of JSON that is looked into
 _DEEPEST = 12
 _LONGEST_LEAF = 300  # of a text in it; what has longer ones is prose
 _MOST = {"looked_up": 1_600, "written": 400}  # characters of what is put in its place
-_MOST_NAMES, _MOST_BASES = 6, 20
-_SPELLED = 60  # of the arguments of a call in the judge's words
-_CALL = re_compile(r"\b\w+\((?=\w+=)(.{100,})\)")
+_MOST_NAMES, _MOST_BASES = 3, 20
+_SPELLED, _NAMED = 60, 24  # of arguments and of values in the judge's words
+_CALL = re_compile(r"\b\w+\((?=\w+=)(.{50,}?)\)(?=;| is |$)", re.M)
+_CUT = re_compile(r"(?<=: )expected [^;\n]*…[^;\n]*, got [^;\n]*…[^;\n]*(?=;|\.?$)", re.M)
 
 
 def actions(expected: Any) -> list[Mapping[str, Any]]:
@@ -52,8 +54,12 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
            for number, one in enumerate(actions(row.get("expected")), 1)]
     told = {name: text for name, text in texts.items() if name not in returned}
     above = Above("\n".join(told.values()), "\n".join([
-        *(text for name, text in told.items() if name not in looked | {"expected"}),
-        *(spelled(one.value) for one in due if required.writes(one.name))]), set(), {}, {}, {})
+        *(text for name, text in told.items() if name not in looked | _listing(line) | {
+            "expected"}),
+        *(spelled(one.value) for one in due if required.writes(one.name))]),
+        set(), {}, {}, {}, years("\n".join(told.values())), frozenset(
+            value for call in due + [Base("", one.name, one.arguments) for one in made]
+            for value in golds.scalars(call.value)))
     short = {"expected": _expected(row.get("expected"), texts.get("expected", ""), due),
              "judge": _judged(texts.get("judge", ""), [
                  texts.get("expected", ""), *(texts[call.call] for call in made if call.call)])}
@@ -66,6 +72,13 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
         above.add(value, short[call.result])
         due.append(Base(call.place, call.name, call.arguments))
     return {name: one for name, one in short.items() if name and one}
+
+
+def _listing(line: Timeline) -> set[str]:
+    """The words of an agent that talks with somebody, but for its last: they list what there is to
+    choose from."""
+    said = [step.part for step in line.steps if step.part and step.role == "assistant"]
+    return set(said[:-1]) if is_talk(line) else set()
 
 
 def _value(text: str) -> Any:
@@ -101,10 +114,21 @@ def _expected(expected: Any, text: str, due: Sequence[Base]) -> Short | None:
         told = _as_before(due[number].name, action["arguments"], due[:number])
         whole = _quotable(action, text)
         short = told if told and len(whole) - len(told) > WORTH else whole
-        lines.append(short + " (by user)" * (action.get("requestor") == "user"))
+        if lines and (also := _also(action, actions(expected)[number - 1])):
+            lines[-1] += ("," if "; also with " in lines[-1] else "; also with") + f" {also}"
+        else:
+            lines.append(short + " (by user)" * (action.get("requestor") == "user"))
     rest = {name: inner for name, inner in expected.items() if name != "actions" and inner}
     lines = [*(lines or ["no action"]), *([spelled(rest)] if rest else [])]
     return Short("\n".join(" ".join(visible(line).split()) for line in lines))
+
+
+def _also(action: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """The argument of a look-up that differs in its only one from the one before; else blank."""
+    mine, other = action["arguments"], before["arguments"]
+    is_alike = len(mine) == 1 and mine.keys() == other.keys() and all(
+        action.get(key) == before.get(key) for key in ("name", "requestor"))
+    return spelled(*mine.values()) if is_alike and not required.writes(str(action["name"])) else ""
 
 
 def _quotable(action: Mapping[str, Any], text: str) -> str:
@@ -118,8 +142,8 @@ def _quotable(action: Mapping[str, Any], text: str) -> str:
 def _judged(text: str, above: Sequence[str]) -> Short | None:
     """The judge's words without the arguments and values that stand in what is expected or called
     (`above`)."""
-    short = _CALL.sub(lambda found: f"{found[0][:found.start(1) - found.start() + _SPELLED]}…)",
-                      text)
+    short = _CALL.sub(lambda found: f"{found[0][:found.start(1) - found.start() + _NAMED]}…)",
+                      _CUT.sub("…", text))
     for start in reversed([found.start() for found in re.finditer(r"[\[{]+\"", short)]):
         begins = short[start:start + _SPELLED]
         stop = max((_shared(short, start, other) for other in above if begins in other),
@@ -208,31 +232,36 @@ def _beyond(value: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _alone(value: Any, above: Above) -> Short | None:
-    """A value without what its call says and what nothing names; where nothing but look-ups names
-    what is looked up, only its own fields."""
+    """A value without what its call says and what nothing names; where nothing chooses what is
+    looked up, only its own fields."""
     if not isinstance(value, dict):
         is_one = isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
         records = [("", value[0])] if is_one and value[0] else records_of(value)
         return _below("", table_of("", records, above)) if records else None
     value = _beyond(value, above.own())
-    inner = [] if _is_named(value, above) else [key for key, one in value.items() if isinstance(
+    if _is_named(value, above):
+        return _below("", object_of(value, above, is_alone=True))
+    inner = [key for key, one in value.items() if isinstance(
         one[0] if isinstance(one, list) and one else one, dict)]
-    drawn = object_of({key: one for key, one in value.items() if key not in inner}, above)
-    return _below("", drawn._replace(left=[*drawn.left, *inner]))
+    drawn = object_of({key: one for key, one in value.items() if key not in inner}, above,
+                      is_alone=True)
+    return _below("", drawn._replace(left=[*drawn.left, *(
+        f"{key} ({len(value[key])})" for key in inner)]))
 
 
 def _is_named(value: Any, above: Above) -> bool:
-    """Whether anything but look-ups names what is looked up, or what is new in it."""
+    """Whether what chooses names what is looked up, or what is new in it."""
     own = {one for one in golds.scalars(above.own()) if IDENT.fullmatch(one)}
     new = {one for one in golds.scalars(value) if IDENT.fullmatch(one)} - above.idents
-    return not own or any(one in above.named for one in own | new)
+    return not own or any(one in above.chosen for one in own | new)
 
 
 def _below(head: str, drawn: Drawn) -> Short:
     """What is drawn, as the text that is shown."""
-    more = len(drawn.left) - _MOST_NAMES
-    left = f"left out: {', '.join(drawn.left[:_MOST_NAMES])}" \
-        + (f" and {more} more" if more > 0 else "") if drawn.left else ""
+    names = list(dict.fromkeys(name.rpartition(".")[2] for name in drawn.left))
+    more = len(names) - _MOST_NAMES
+    left = f"left out: {', '.join(names[-_MOST_NAMES:])}" \
+        + (f" and {more} more" if more > 0 else "") if names else ""
     if not drawn.lines:
         return Short(visible("; ".join(filter(None, (head + drawn.first, left)))),
                      tuple(drawn.left))

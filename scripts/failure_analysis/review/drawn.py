@@ -3,7 +3,7 @@ as a table, and what of both is left out."""
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -12,9 +12,11 @@ from failure_analysis.patterns import re_compile
 from failure_analysis.review.timeline import Call
 
 WORTH = 80  # characters that have to be saved
-_MOST_ROWS = 8
+_MOST_ROWS = 4  # and more where more are named
 # Dates, times and the words of an enumeration may decide, whether anything names them or not.
-_DATE = re_compile(r"\d{4}-\d\d-\d\d.*|\d\d:\d\d.*")
+_DATE = re_compile(r"(?:(\d{4})-\d\d-\d\d|\d\d:\d\d).*")
+_NAME = re_compile(r"[A-Z][a-z]+")  # of a person, a town
+_YEAR = re_compile(r"\b\d{4}(?=-\d\d-\d\d)")
 _WORD = re_compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
 _CODE = 3  # of a text that stands in others by chance
@@ -45,16 +47,20 @@ class Base(NamedTuple):
 
 
 class Above(NamedTuple):
-    """What else there is: all that was said and called, what of it is no look-up, the ids and (by
-    what names them) the objects that were returned before, where fields of them and the heads of
-    tables were shown; and the call whose result is looked at."""
+    """What else there is: all that was said and called, what of it chooses (is no look-up and does
+    not list what there is), the ids and (by what names them) the objects that
+    were returned before, where fields of them and the heads of tables were shown; the years that
+    are spoken of, the values in what is called and expected; and the call whose result is looked
+    at."""
 
     told: str
-    named: str
+    chosen: str
     idents: set[str]
     returned: dict[tuple[str, str], Base]
     fields: dict[tuple[str, str], str]
     heads: dict[str, str]
+    years: Set[str]
+    values: Set[str]
     call: Call | None = None
 
     def own(self) -> Mapping[str, Any]:
@@ -62,14 +68,16 @@ class Above(NamedTuple):
         return self.call.arguments if isinstance(self.call.arguments, dict) else {}
 
     def shown_at(self, key: str, value: Any) -> str:
-        """Where the same field, if it is long, was shown; blank where nowhere."""
+        """Where the same field, if it is long and no word that may decide, was shown; blank where
+        nowhere."""
         text = spelled(value)
-        return self.fields.get((key, text), "") if len(text) > _BRIEF else ""
+        is_word = isinstance(value, str) and _WORD.fullmatch(value)
+        return self.fields.get((key, text), "") if len(text) > _BRIEF and not is_word else ""
 
     def add(self, value: Any, short: Short | None) -> None:
         """Keeps what was returned, and is shown so."""
         self.idents.update(one for one in golds.scalars(value) if IDENT.fullmatch(one))
-        left = {name.partition(".")[0] for name in short.left} if short else ()
+        left = {re.split(r"\.| \(", name)[0] for name in short.left} if short else ()
         for key, inner in value.items() if isinstance(value, dict) else ():
             if key not in left:
                 self.fields.setdefault((key, spelled(inner)), self.call.place)
@@ -78,6 +86,11 @@ class Above(NamedTuple):
         for head in re.findall(r"(?m)^(?:\"[^\"]*\": )?(.*?, .*?)(?: \(all: .*)?$", short.text) \
                 if short else ():
             self.heads.setdefault(head, self.call.place)
+
+
+def years(text: str) -> Set[str]:
+    """The years of the dates in a text."""
+    return frozenset(_YEAR.findall(text))
 
 
 def named_by(value: Any) -> tuple[str, str] | None:
@@ -100,9 +113,9 @@ def records_of(value: Any) -> list[tuple[str, dict]]:
     return named if set.intersection(*(set(inner) for _, inner in named)) else []
 
 
-def object_of(value: Mapping[str, Any], above: Above) -> Drawn:
+def object_of(value: Mapping[str, Any], above: Above, is_alone: bool = False) -> Drawn:
     """The fields of an object on a line, its tables below."""
-    fields, lines, left, before = [], [], [], {}
+    fields, lines, left, before = {}, [], [], {}
     for key, inner in value.items():
         one = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
         if place := above.shown_at(key, inner):
@@ -118,13 +131,24 @@ def object_of(value: Mapping[str, Any], above: Above) -> Drawn:
         elif isinstance(one, dict) and one:
             drawn = object_of(one, above)
             ends = ("{", "}") if one is inner else ("[{", "}]")
-            fields.append(f"{spelled(key)}: {ends[0]}{drawn.first}{ends[1]}")
+            fields[key] = f"{ends[0]}{drawn.first}{ends[1]}"
             lines += drawn.lines
             left += [f"{key}.{name}" for name in drawn.left]
         else:
-            fields.append(f"{spelled(key)}: {spelled(inner)}")
-    fields += [f"as at {place}: {', '.join(keys)}" for place, keys in before.items() if keys]
-    return Drawn(", ".join(fields), lines, left)
+            fields[key] = spelled(inner)
+    told = _named(fields, above) if is_alone else [
+        f"{spelled(key)}: {text}" for key, text in fields.items()]
+    told += [f"as at {place}: {', '.join(keys)}" for place, keys in before.items() if keys]
+    return Drawn(", ".join(told), lines, left)
+
+
+def _named(fields: Mapping[str, str], above: Above) -> list[str]:
+    """Fields with their names, and without where one of the same fields stands above."""
+    names = ", ".join(fields)
+    if len(names) > WORTH // 2 and above.heads.setdefault(names, above.call.place) \
+            != above.call.place:
+        return [f"fields as at {above.heads[names]}: {', '.join(fields.values())}"]
+    return [f"{spelled(key)}: {told}" for key, told in fields.items()]
 
 
 def spelled(value: Any) -> str:
@@ -144,29 +168,34 @@ def _decides(value: Any, above: Above, is_inner: bool = False) -> bool:
     if not isinstance(value, str) or not value or value in above.idents \
             or len(value) > _CODE * is_inner and value in above.told:
         return value is not None
+    if date := _DATE.fullmatch(value):  # of a year of which nothing speaks it is one of birth
+        return not is_inner and (not date[1] or not above.years or date[1] in above.years)
     return bool(_WORD.fullmatch(value)) or not is_inner and (
-        len(value) <= _BRIEF and not value.isdigit() or bool(_DATE.fullmatch(value)))
+        len(value) <= _BRIEF and not value.isdigit())
 
 
 def table_of(name: str, records: Sequence[tuple[str, dict]], above: Above) -> Drawn:
     """Records of one shape: their fields once, what is the same in all of them, a line for each."""
     flat = list(zip([label for label, _ in records], _flat([one for _, one in records]),
                     strict=True))
-    columns, same, left = [], [], []
+    columns, same, left, kinds = [], [], [], _kinds(flat[0][1], above.values)
     for path in flat[0][1]:
         cells = [one.get(path) for _, one in flat]
         if all(isinstance(cell, str) and cell and label.startswith(cell)
                for (label, _), cell in zip(flat, cells, strict=True)) \
                 or all(cell in (None, above.own().get(path[-1])) for cell in cells):
             continue
-        if not any(cell is not None and _decides(cell, above) for cell in cells):
+        if path in kinds or _are_names(cells, above) or not any(
+                cell is not None and _decides(cell, above) for cell in cells):
             left.append(".".join(filter(None, (name, *path))))
         elif len(flat) > 1 and isinstance(cells[0], str) and len(set(map(str, cells))) == 1:
             same.append(f"{'.'.join(path)} {_cell(cells[0])}")
         else:
             columns.append(path)
-    kept = _kept(flat, above.told)
+    kept = _kept(flat, above.told if name else above.chosen)
     left += [f"{len(flat) - len(kept)} of {len(flat)} {name or 'rows'}"] * (len(kept) < len(flat))
+    if not columns and not same and not name.isdigit() and not any(label for label, _ in flat):
+        return Drawn(f"{spelled(name)}: {len(flat)}" if name else f"{len(flat)} rows", [], left)
     alike = f" (all: {', '.join(same)})" if same else ""
     head = f"{spelled(name)}: " if name else ""
     heads, drawn = _heads(columns), {}
@@ -201,6 +230,25 @@ def _heads(columns: Iterable[tuple[str, ...]]) -> str:
         inner = ", ".join(path[-1] for path in group)
         names.append(f"{'.'.join(above)} ({inner})" if above else inner)
     return ", ".join(names)
+
+
+def _are_names(cells: Sequence[Any], above: Above) -> bool:
+    """Whether the cells of a column are names of which most are not chosen."""
+    named = [cell for cell in cells if isinstance(cell, str) and cell in above.chosen]
+    return all(isinstance(cell, str) and _NAME.fullmatch(cell) for cell in cells) \
+        and 2 * len(named) < len(cells)
+
+
+def _kinds(first: Mapping[tuple[str, ...], Any], values: Set[str]) -> set[tuple[str, ...]]:
+    """The columns of numbers for kinds (`prices.economy`) that are no value of a call, beside
+    others that are."""
+    left: set[tuple[str, ...]] = set()
+    for above, group in groupby(first, key=lambda path: path[:-1]):
+        paths = list(group)
+        if above and all(isinstance(first[path], int | float) for path in paths):
+            silent = {path for path in paths if path[-1] not in values}
+            left |= silent if len(silent) < len(paths) else set()
+    return left
 
 
 def _kept(flat: Sequence[tuple[str, dict]], told: str) -> list[tuple[str, dict]]:

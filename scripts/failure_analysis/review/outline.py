@@ -18,6 +18,12 @@ _LONG = 200  # of a beginning that is so long that the message is hard to know w
 _RAISED = re_compile(r"(?:\b|(?<=\\n))[A-Z]\w*(?:Error|Exception|Interrupt)\b:? ")
 _MOST_BEFORE = 4  # messages of an agent that the next one is held against
 _MOST_AGAIN = 5
+# Letters of a message that is known in another, of its pieces there, and of what is around it.
+_ECHOED, _PIECE, _WRAPPER = 40, 30, 600
+_BARE = re_compile(r"(?:\\[nrt]|[\W_])+")
+# A yes or no in JSON, by the name of the object that holds it.
+_FLAGS = re_compile(r'"(\w+)": \{ "\w+": (?:"(?:[^"\\]|\\.)*", "\w+": )?(true|false)')
+_LOGGED = re_compile(r"\bERROR:")
 _ERROR = re_compile(r"Traceback \(most recent call last\)|\bexit ?code:? [1-9]|^\W*(?:\w*error|"
                     r"exception|failed)\b", re.I)
 
@@ -27,7 +33,11 @@ def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list
     texts = {entry.place: " ".join(entry.part.text.split()) for entry in shown.entries
              if entry.kind in ("said", "system")}
     lines, before, again = [""], {}, _again(line, texts, marks)
-    hidden = {place for places in again.values() for place in places}
+    ledgers = _ledgers(line, texts)
+    hidden = {place for places in again.values() for place in places} | {
+        place for place in _echoes(line, texts) if place not in marks} | {
+        place for place, said in ledgers.items() if not said and place not in marks}
+    texts |= {place: said for place, said in ledgers.items() if said}
     told = [step for step in line.steps if not step.result_of and str(step.index) not in hidden]
     for _, group in groupby(told, key=lambda step: _alike(step, texts, marks)):
         steps = list(group)
@@ -37,7 +47,8 @@ def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list
                 for call in first.calls]
         where = f"{first.index}-{steps[-1].index}" if len(steps) > 1 else str(first.index)
         times = f" ({len(steps)} steps alike)" if len(steps) > 1 else ""
-        error = " [error]" if first.agent != "user" and _ERROR.search(said[:_NEAR]) else ""
+        error = " [error]" if first.agent != "user" and (
+            _ERROR.search(said[:_NEAR]) or _LOGGED.search(said)) else ""
         places = again.get(str(first.index), ())
         more = f" and {len(places) - _MOST_AGAIN} more" if places[_MOST_AGAIN:] else ""
         repeats = f" (again: {', '.join(places[:_MOST_AGAIN])}{more})" if places else ""
@@ -49,6 +60,40 @@ def outline(line: Timeline, shown: View, marks: Mapping[str, list[str]]) -> list
             call.place for call in first.calls)) for text in marks.get(place, ())]
         before[first.agent] = [*before.get(first.agent, ()), said][-_MOST_BEFORE:]
     return lines
+
+
+def _echoes(line: Timeline, texts: Mapping[str, str]) -> set[str]:
+    """The steps without calls that hold, in a wrapper, what another agent says in the step before:
+    two of three pieces of it."""
+    echoes, agent, before = set(), "", ""
+    for step in line.steps:
+        bare = _BARE.sub("", texts.get(str(step.index), ""))
+        pieces = [before[len(before) * quarter // 4:][:_PIECE] for quarter in (1, 2, 3)]
+        if _ECHOED < len(before) <= len(bare) < 1.5 * len(before) + _WRAPPER \
+                and step.agent != agent and not step.calls \
+                and sum(piece in bare for piece in pieces) > 1:
+            echoes.add(str(step.index))
+        agent, before = step.agent, bare
+    return echoes
+
+
+def _ledgers(line: Timeline, texts: Mapping[str, str]) -> dict[str, str]:
+    """Of steps that hold as JSON what their agent says next: the yes and no in it that changed, in
+    the place of their text."""
+    ledgers: dict[str, str] = {}
+    known: dict[str, bool] = {}
+    for step, later in zip(line.steps, line.steps[1:], strict=False):
+        said, after = (texts.get(str(one.index), "") for one in (step, later))
+        bare = _BARE.sub("", after)[:_WRAPPER // 5]
+        if "{" not in said or len(bare) < _ECHOED or bare not in _BARE.sub("", said):
+            continue
+        told = {key: value == "true" for key, value in _FLAGS.findall(said)}
+        if told:
+            ledgers[str(step.index)] = ", ".join(
+                f"{key} {str(value).lower()}" for key, value in told.items()
+                if known.get(key, False) != value)
+            known |= told
+    return ledgers
 
 
 def _raised(said: str) -> str:

@@ -16,10 +16,12 @@ _MOST_LOOKED_AT = 8  # earlier datapoints that are opened for it
 
 
 class Known(NamedTuple):
-    """Where a coder has read a text, and the lines in which this one differs from it."""
+    """Where a coder has read a text, and the lines in which this one differs from it; in `short`,
+    where it was shown so."""
 
     where: str
     changes: tuple[str, ...] = ()
+    short: str = ""
 
 
 def known(index: rows.Index, coder: str, row: Mapping[str, Any], line: Timeline

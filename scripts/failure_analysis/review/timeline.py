@@ -144,6 +144,13 @@ def steps_of(line: Timeline) -> dict[str, tuple[int, ...]]:
     return places
 
 
+def is_talk(line: Timeline) -> bool:
+    """Whether one agent and one user speak in turns."""
+    spoken = [step for step in line.steps if step.part and step.role in ("user", "assistant")]
+    return len({(step.agent, step.role) for step in spoken}) == 2 \
+        and sum(step.role == "user" for step in spoken) > 1
+
+
 def step_at(place: str, line: Timeline) -> Step | None:
     """The step that a place names (`17`, or a call in it: `17.0`); None where there is none."""
     found = _PLACE.fullmatch(place)

@@ -3,37 +3,38 @@ short, long look-ups cut, with how to see what was cut."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from failure_analysis import files
 from failure_analysis.audit import golds
 from failure_analysis.patterns import re_compile
-from failure_analysis.review import compact, parts
+from failure_analysis.review import compact, parts, pieces
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
-from failure_analysis.review.timeline import Call, Step, Timeline, calls
+from failure_analysis.review.timeline import Call, Step, Timeline, calls, is_talk
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
-_SAID = (1200, 700, 450, 300, 200)  # of a message; less where the whole takes more than is aimed at
-_AIM = 7_200
+# Of a message; less where the whole takes more than is aimed at.
+_SAID = (1200, 700, 450, 300, 200, 150)
+_AIM = 5_000
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
          "said": _SAID[0], "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
          "reasoning": 1500}
 _LEAST = 160
+_SPOKEN = 600  # of a user's words in a talk, and of what an agent says before it changes something
 _SHORT = 900  # characters of a look-up that is not cut
-_MOST_PICKS, _PICK = 3, 120
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
-_END, _LEAST_CUT = 120, 200  # of a message that is cut, and of what is cut that has an end
+_END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
+_LONG_REASONING = 10_000
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
-_MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
 _WORD = 20  # characters of a word that is not cut
-_NUMBER = re_compile(r"\d[\d,]*\d(?:\.\d+)?")
 # Ids, not dates or amounts.
 _TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
 _RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
@@ -51,7 +52,7 @@ class Entry(NamedTuple):
 class Window(NamedTuple):
     """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
     or where the same text stands (`same_as`; `picks` are then the lines that differ), or what is
-    shown in its place (`short`)."""
+    shown in its place (`short`). `folds`: it has tracebacks, whose frames are counted."""
 
     entry: Entry
     start: int
@@ -60,6 +61,7 @@ class Window(NamedTuple):
     same_as: str = ""
     base: int = 0  # characters of the same place that stand before, as a call's before its result
     short: str = ""
+    folds: bool = False
 
 
 class View(NamedTuple):
@@ -93,7 +95,7 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
     if asked.steps:
         caps = dict.fromkeys(_CAPS, _OF_A_RANGE) if "-" in asked.steps else None
         return _fitted(shown, _of_steps(entries, asked.steps, line), asked, {}, 0, caps)
-    total = sum(len(entry.part.text) for entry in entries)
+    total = _told(entries)
     shorts = compact.shorts(row, line, {entry.part.name: entry.part.text for entry in entries})
     if line.steps and (asked.outline or total > LONG and not asked.start):
         kept = [entry for entry in entries if not _is_step(entry)]
@@ -115,6 +117,16 @@ def whole(row: Mapping[str, Any], line: Timeline) -> View:
     entries = list(_entries(row, line))
     room = Asked(sum(len(entry.part.text) + _LEAST for entry in entries))
     return _fitted(View(line, entries, [], None, 0), entries, room, {}, 0, None)
+
+
+def _told(entries: Sequence[Entry]) -> int:
+    """The characters of texts without steps that only say and do again what the one before did."""
+    total, before = 0, []
+    for _, group in groupby(entries, key=lambda one: one.place.partition(".")[0]):
+        texts = [entry.part.text for entry in group]
+        total += sum(map(len, texts)) if texts != before else 0
+        before = texts
+    return total
 
 
 def _size(shown: View) -> int:
@@ -207,11 +219,15 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
-    answered = _answered(entries)
+    answered, deciding = _answered(entries), _deciding(shown.line)
+    judged = _text_of("judge", entries) or ""
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
         is_asked = asked.start and not number
+        short = None if is_asked or begin else shorts.get(entry.part.name)
+        if same and same.short and (not short or same.short != short.text):
+            same = None  # what was left out there may decide here
         if same and len(text) > _LEAST // 2 and not is_asked:
             windows.append(Window(entry, 0, len(text), same.changes, same.where))
             continue
@@ -221,10 +237,9 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         if more is not None:
             left += len(text) - begin
             continue
-        short = None if is_asked or begin else shorts.get(entry.part.name)
         window = _in_short(entry, short, room, caps) or _window(
-            entry, begin, room, None if is_asked else caps,
-            telling, said, heard)
+            entry, begin, room, None if is_asked else caps, telling,
+            said, judged if entry.kind == "answer" else heard, entry.place in deciding)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         windows.append(window._replace(base=bases[entry]))
@@ -248,15 +263,20 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], said: str, heard: str) -> Window:
+            telling: Set[str], said: str, heard: str, is_spoken: bool) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
     tell something that was not `said`, of a message its end, and of one that is to be brief the
     lines with numbers that were not `heard`."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
+    if is_spoken and caps is not None:
+        cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
+    frames = list(pieces.FRAMES.finditer(text, begin)) if caps is not None else []
+    for found in frames:
+        cap += len(found[2]) if found.start(2) < begin + cap else 0
     stop = min(len(text), begin + min(cap, room))
     is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
@@ -265,23 +285,27 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
-        picks = _picks(text, stop, {value for value in telling if value not in said})
+        picks = pieces.picks(text, stop, {value for value in telling if value not in said})
     elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
-        news = _news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        news = pieces.news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        if entry.kind == "reasoning" and len(text) > _LONG_REASONING:
+            news = pieces.conclusions(text, stop)
+        if entry.kind == "answer":
+            news = pieces.around(text, stop, heard)
         end = text[-_ENDED[entry.kind]:]
         picks = (*news, end.partition(" ")[2] or end)
-    return Window(entry, begin, stop, picks)
+    return Window(entry, begin, stop, picks, folds=any(found.start() < stop for found in frames))
 
 
-def _news(text: str, heard: str) -> list[str]:
-    """The lines of what is cut of a message with numbers that were not `heard` before."""
-    heard, lines = heard.replace(",", ""), []
-    for line in text.split("\n"):
-        values = [value.replace(",", "") for value in _NUMBER.findall(line)]
-        if len(lines) < _MOST_NEWS and any(len(one) > 2 and one not in heard for one in values):
-            lines.append(line.strip()[:_NEWS])
-            heard += " ".join(values)
-    return lines
+def _deciding(line: Timeline) -> set[str]:
+    """The steps of a talk that are shown rather whole: what the user says, and what the agent says
+    last before it changes something."""
+    said, last = {str(step.index) for step in line.steps if step.role == "user"}, ""
+    for step in line.steps:
+        last = str(step.index) if step.part and step.role == "assistant" else last
+        if any(call.writes for call in step.calls):
+            said.add(last)
+    return said if is_talk(line) else set()
 
 
 def _answered(entries: Sequence[Entry]) -> Known | None:
@@ -314,19 +338,6 @@ def _telling(row: Mapping[str, Any], line: Timeline) -> frozenset[str]:
     return frozenset(value for value in values if _TELLING.fullmatch(value))
 
 
-def _picks(text: str, start: int, telling: Set[str]) -> tuple[str, ...]:
-    """Pieces of what is cut that hold values that decide."""
-    picks: list[tuple[int, int]] = []
-    places = sorted(place for value in telling if (place := text.find(value, start)) >= 0)
-    for place in places:
-        begin = max(start, place - _PICK // 2)
-        if picks and begin <= picks[-1][1]:
-            picks[-1] = (picks[-1][0], max(picks[-1][1], place + _PICK // 2))
-        elif len(picks) < _MOST_PICKS:
-            picks.append((begin, place + _PICK // 2))
-    return tuple(text[begin:end] for begin, end in picks)
-
-
 def spans(shown: View) -> dict[str, tuple[int, int]]:
     """What the reading log says of a view: of each part the characters that it shows."""
     named = {window.entry.part.name: (window.start, window.stop) for window in shown.windows}
@@ -339,12 +350,14 @@ def spans(shown: View) -> dict[str, tuple[int, int]]:
 
 
 def told_texts(row: Mapping[str, Any], shown: View) -> dict[str, Known]:
-    """The longer texts that a view showed whole, and policies of which it showed the beginning,
-    with where they stand."""
-    return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}")
+    """The longer texts that a view showed whole or in short, and policies of which it showed the
+    beginning, with where they stand."""
+    return {window.entry.part.text: Known(f"{_place(window.entry)} of {row['datapoint_id']}", (),
+                                          window.short)
             for window in shown.windows
             if not window.same_as and len(window.entry.part.text) > _LEAST and not window.start
-            and (window.entry.kind == "system" or window.stop == len(window.entry.part.text))}
+            and (window.entry.kind == "system" or window.short
+                 or window.stop == len(window.entry.part.text))}
 
 
 def _place(entry: Entry) -> str:
