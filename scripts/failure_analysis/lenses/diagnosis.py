@@ -3,7 +3,7 @@ for and against it and with the experiment that would tell. Scores are ordinal; 
 only after its experiment, until then failures are "consistent with" it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -71,9 +71,12 @@ def _of_format(table: Table) -> dict[str, str]:
     silent, cut, failed = counts[NO_ANSWER], counts[TRUNCATED], n - counts[CORRECT]
     if findings.wilson(silent, n - cut)[0] >= 0.05:
         sentence = f"{silent} of {n - cut} finished ones have no answer"
+        rest = _without(table.take(table.outcome != TRUNCATED), NO_ANSWER)
+        if rest:
+            sentence += f"; {rest.right} of {rest.n} with one, at their levels, are right"
         sentences["format.no_answer_high"] = sentence
-        if findings.wilson(silent, failed)[0] >= 0.5:
-            sentences["format.no_answer_leads"] = f"{sentence}, of {failed} failures in all"
+        if findings.wilson(silent, failed)[0] >= 0.5 and not (rest and rest.would_fail):
+            sentences["format.no_answer_leads"] = f"{sentence}; {failed} failures in all"
     least = findings.wilson(cut, n)[0]
     if least >= 0.2:
         sentences["format.truncation_common"] = f"{cut} of {n} truncated"
@@ -86,30 +89,56 @@ def _of_format(table: Table) -> dict[str, str]:
     return sentences
 
 
+class _Rest(NamedTuple):
+    """What has another outcome at the levels where one is lost: how many, how many right; how many
+    are lost there; their share of right, weighted as the lost ones lie, and what it would take."""
+
+    n: int
+    right: int
+    lost: int
+    share: findings.Interval
+    needed: float
+
+    @property
+    def would_fail(self) -> bool:
+        """Whether too few are right, even for half of what would be needed."""
+        return self.share.high < min(1.0, self.needed) / 2
+
+
+def _without(table: Table, lost: int) -> _Rest | None:
+    """Whether an outcome explains the loss at the levels where it stands (5 % or more): how often
+    the others there are right, and how often the lost ones would have to be for accuracy to be
+    that of the levels without it (all right, without such levels). None where nothing tells."""
+    level = table.levels()
+    n, right, gone = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
+        slice(None), table.outcome == CORRECT, table.outcome == lost))
+    left, hit = n - gone, (gone > 0) & (gone >= 0.05 * n)
+    here = hit & (left > 0)
+    if not here.any():
+        return None
+    others = n[~hit].sum()
+    best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
+    needed = (best * n[hit].sum() - right[hit].sum()) / gone[hit].sum()
+    weight = gone[here] / gone[here].sum()
+    rate, worth = (weight * right[here] / left[here]).sum(), 1 / (weight**2 / left[here]).sum()
+    low, high = findings.wilson(rate * worth, worth)
+    return _Rest(int(left[here].sum()), int(right[here].sum()), int(gone[hit].sum()),
+                 findings.Interval(float(rate), float(low), float(high)), float(needed))
+
+
 def _of_the_cut(table: Table) -> dict[str, str]:
     """Whether the limit explains the loss at the levels where it cuts answers off: what finishes
     there is right half as often or more (lower bound), or less than half as often (upper bound),
-    as the cut ones would have to be for accuracy to be that of the levels without cuts (all right,
-    without such levels)."""
-    level = table.levels()
-    n, right, cut = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
-        slice(None), table.outcome == CORRECT, table.outcome == TRUNCATED))
-    done, hit = n - cut, (cut > 0) & (cut >= 0.05 * n)
-    here = hit & (done > 0)
-    if not here.any():
+    as the cut ones would have to be."""
+    rest = _without(table, TRUNCATED)
+    if not rest:
         return {}
-    others = n[~hit].sum()
-    best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
-    needed = (best * n[hit].sum() - right[hit].sum()) / cut[hit].sum()
-    weight = cut[here] / cut[here].sum()
-    rate, worth = (weight * right[here] / done[here]).sum(), 1 / (weight**2 / done[here]).sum()
-    low, high = findings.wilson(rate * worth, worth)
-    sentence = (f"{right[here].sum()} of {done[here].sum()} that finished at the levels of the "
-                f"{cut[hit].sum()} truncated ones are right ({rate:.0%}, weighted as those lie); "
-                f"it would take {min(1.0, needed):.0%} to explain the loss there")
-    if high < min(1.0, needed) / 2:
+    sentence = (f"{rest.right} of {rest.n} that finished at the levels of the "
+                f"{rest.lost} truncated ones are right ({rest.share.value:.0%}, weighted as those "
+                f"lie); it would take {min(1.0, rest.needed):.0%} to explain the loss there")
+    if rest.would_fail:
         return {"format.cut_would_fail": sentence}
-    return {"format.cut_would_pass": sentence} if low >= needed / 2 > 0 else {}
+    return {"format.cut_would_pass": sentence} if rest.share.low >= rest.needed / 2 > 0 else {}
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:

@@ -96,6 +96,15 @@ def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np
         np.where(none, 1, np.minimum(1, centre + half))
 
 
+def difference(k1: float, n1: float, k0: float, n0: float) -> Interval:
+    """The difference of two independent shares (Newcombe 1998, method 10)."""
+    first, second = k1 / n1, k0 / n0
+    (low1, high1), (low0, high0) = wilson(k1, n1), wilson(k0, n0)
+    return Interval(first - second,
+                    float(first - second - np.hypot(first - low1, high0 - second)),
+                    float(first - second + np.hypot(high1 - first, second - low0)))
+
+
 def risk_ratio(tables: np.ndarray) -> Interval:
     """The common ratio of two shares over strata (lines of k1, n1, k0, n0; Mantel & Haenszel) with
     the interval of Greenland & Robins (1985), which for one stratum is Katz' (1978). Half a case is
