@@ -23,6 +23,7 @@ STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
 LEADING = (SUPPORTED, TENTATIVE)
 COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
+LEVEL = 10  # samples, as they are worth, of a level whose upper bound says something
 LEVELS_WITHOUT = 20  # samples at levels that are not cut off, from which their accuracy is taken
 
 
@@ -53,9 +54,11 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
 
 
 def _of_the_best(tables: dict[str, list[dict]]) -> dict[str, str]:
-    """Whether the system was good anywhere: not where no level is right half of the time (upper
-    bound) and no cell is shown to be (lower bound). What was never held is not lost at a cliff."""
-    best = max(tables.get("profile", []), key=lambda row: row["high"], default=None)
+    """Whether the system was good anywhere: not where no level of ten samples is right half of the
+    time (upper bound) and no cell is shown to be (lower bound). What was never held is not lost at
+    a cliff."""
+    best = max((row for row in tables.get("profile", []) if row["n"] >= LEVEL),
+               key=lambda row: row["high"], default=None)
     if best is None or best["high"] >= 0.5 or any(row["low"] >= 0.5 for row in
                                                    tables.get("cells", [])):
         return {}
@@ -246,17 +249,46 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         chosen = [ident for ident in chosen if failed[ident] == NO_ANSWER]
     elif hypothesis == "degenerate_loops":
         chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
-    elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking",
-                        "working_memory_limit"):
+    elif hypothesis in ("working_memory_limit", "fault_of_levels"):
+        there = _where_it_fails(hypothesis, results["surface"], table)
+        chosen = [ident for ident in chosen if ident in there] or chosen
+    elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking"):
         sign = 1 if hypothesis == "underthinking" else -1
-        chosen.sort(key=lambda ident: sign * traces[ident]["tokens"] if ident in traces
-                    else np.inf)
+        length = _lengths(traces, table)
+        chosen.sort(key=lambda ident: sign * length[ident] if ident in length else np.inf)
     elif hypothesis == "tokenization_problem":
         rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
         rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
         chosen = [row["datapoint"] for row in rows]
     return chosen[:TO_READ]
+
+
+def _where_it_fails(hypothesis: str, surface: dict, table: Table) -> set[str]:
+    """The samples at the levels that a hypothesis is about: beyond the cliff, or in the dip."""
+    estimates, profile = surface["estimates"], surface["tables"].get("profile")
+    name = {"working_memory_limit": "cliff_at", "fault_of_levels": "dip_depth"}[hypothesis]
+    if name not in estimates or not profile:
+        return set()
+    values = table.params[profile[0]["parameter"]]
+    if name == "cliff_at":
+        there = values >= estimates[name]["hi"]
+    else:  # merged levels have the value of one of theirs
+        levels = np.array([row["level"] for row in profile])
+        nearest = levels[np.abs(values[:, None] - levels).argmin(1)]
+        there = ~np.isnan(values) & np.isin(nearest, estimates[name]["levels"])
+    return set(map(str, table.ident[there]))
+
+
+def _lengths(traces: dict[str, dict], table: Table) -> dict[str, float]:
+    """How long each trace is against the others of its level."""
+    names = [str(ident) for ident in table.ident]
+    tokens = np.array([traces[name]["tokens"] if name in traces else np.nan for name in names])
+    level, seen = table.levels(), ~np.isnan(tokens)
+    middle = {at: max(1.0, float(np.median(tokens[seen & (level == at)])))
+              for at in np.unique(level[seen])}
+    return {name: float(size / middle[at]) for name, size, at, there
+            in zip(names, tokens, level, seen, strict=True) if there}
 
 
 def between(pairs: dict[str, dict], of_a: dict[str, str], of_b: dict[str, str]) -> dict[str, str]:
