@@ -54,6 +54,13 @@ def finite(value: float, digits: int = 4) -> float | None:
     return rounded(value, digits) if np.isfinite(value) else None
 
 
+def level(value: float) -> str:
+    """A level as it is said: whole ones as they are; others, such as the mean of merged levels, to
+    four digits."""
+    whole = value == round(value) or abs(value) >= 1000
+    return f"{value:.0f}" if whole and abs(value) < 1e15 else f"{value:.4g}"
+
+
 def share(k: float, n: float) -> dict[str, Any]:
     """A share with its score interval."""
     return estimate(k / n, *wilson(k, n), "Wilson")
