@@ -251,7 +251,7 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
     elif hypothesis in ("working_memory_limit", "fault_of_levels"):
         there = _where_it_fails(hypothesis, results["surface"], table)
-        chosen = [ident for ident in chosen if ident in there] or chosen
+        chosen.sort(key=lambda ident: ident not in there)
     elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking"):
         sign = 1 if hypothesis == "underthinking" else -1
         length = _lengths(traces, table)
@@ -272,7 +272,7 @@ def _where_it_fails(hypothesis: str, surface: dict, table: Table) -> set[str]:
         return set()
     values = table.params[profile[0]["parameter"]]
     if name == "cliff_at":
-        there = values >= estimates[name]["hi"]
+        there = values >= estimates[name]["est"]
     else:  # merged levels have the value of one of theirs
         levels = np.array([row["level"] for row in profile])
         nearest = levels[np.abs(values[:, None] - levels).argmin(1)]
