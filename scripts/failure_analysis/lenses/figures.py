@@ -209,7 +209,7 @@ def _fft(panel: Any, result: dict) -> None:
             left.axhline(limit, color=colours["wrong"], ls="--",
                          label="95 % limit of shuffled prompts")
         left.set(xlabel="frequency (cycles per token)", ylabel="power",
-                 ylim=(0, 1.35 * max(row["envelope"] for row in rows)))
+                 ylim=(0, (1.15 + 0.1 * len(left.lines)) * max(row["envelope"] for row in rows)))
         top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
         top.set_xticks([2, 3, 5, 10, 30], ["2", "3", "5", "10", "30"])
         top.set_xlabel("period (tokens)", fontsize=8)
