@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from failure_analysis.lenses import diagnosis, rules_model
+from failure_analysis.lenses import diagnosis, rules_model, samples
 from test_analyze import diagnosis_of, write_rows
 
 
@@ -84,8 +84,28 @@ def test_what_was_never_held_is_not_lost_at_a_cliff(tmp_path) -> None:
         assert system["lenses"]["surface"]["pattern"] == "accuracy_cliff"
         assert ("surface.never_good" in system["findings"]) is (first < 0.5)
         assert system["conclusion"] == [conclusion]
-    # What leads has failures to read, also where no trace was long enough to be measured.
-    assert len(hypotheses(system)["working_memory_limit"]["read"]) == 10
+    # What leads has failures to read, also where no trace was long enough to be measured; those of
+    # a cliff lie beyond it.
+    read = hypotheses(system)["working_memory_limit"]["read"]
+    assert len(read) == 10
+    assert {int(name.split("/")[1]) for name in read} <= {8, 10, 12}
+
+
+def test_a_level_of_a_few_hides_no_system_that_was_never_good(tmp_path) -> None:
+    path = world(tmp_path / "s.jsonl", {
+        **{level: (60, 0.0, 0.0, 0.25 if level < 8 else 0.02) for level in range(2, 14, 2)},
+        14: (2, 0.0, 0.0, 0.0)})
+    (system,) = diagnosis_of(path, tmp_path)["systems"]
+    assert "surface.never_good" in system["findings"]
+
+
+def test_longer_wrong_answers_speak_for_no_limit_of_memory() -> None:
+    rules = diagnosis.load_rules(None)
+    found = dict.fromkeys(("surface.accuracy_cliff", "compression.long_search", "hazard.delayed"),
+                          "")
+    limit = hypotheses({"hypotheses": diagnosis.weigh(
+        found, rules, {"surface", "compression", "hazard"})})["working_memory_limit"]
+    assert (limit["score"], limit["lenses"], limit["status"]) == (2, 1, "tentative")
 
 
 def test_longer_when_wrong_is_left_undecided() -> None:
@@ -108,6 +128,9 @@ UNREADABLE = {
     "all of fifty": ({3: (50, 0.0, 1.0, 0.0)}, "supported"),
     "half, where it is hard": ({**EASY, 8: (60, 0.0, 0.6, 0.92), 10: (60, 0.0, 0.6, 0.92)},
                                "supported"),
+    # What can be read at the same levels is wrong: a mended parser would find wrong answers.
+    "nearly all of wrong ones": (dict.fromkeys(range(2, 13, 2), (60, 0.0, 0.7, 0.03)),
+                                 "tentative"),
     "a tenth of wrong ones": (dict.fromkeys(range(2, 13, 2), (60, 0.0, 0.1, 0.3)), "tentative"),
     "none": (dict.fromkeys(range(2, 13, 2), (60, 0.0, 0.0, 0.3)), "not_assessed"),
 }
@@ -121,8 +144,16 @@ def test_answers_that_cannot_be_read_are_named(case: str, tmp_path) -> None:
     assert form["status"] == status, system["findings"]
     flagged = [flag["finding"] for flag in system["red_flags"]]
     assert ("format.no_answer_high" in flagged) is (status != "not_assessed")
+    if status != "not_assessed" and case != "all of fifty":
+        assert "with one, at their levels, are right" in form["for"][0]["because"]
     if status == "supported":
         assert system["conclusion"] == ["answer_format"] and len(form["read"]) == 10
+
+
+def test_a_failure_without_an_answer_is_one_in_the_lenses_too() -> None:
+    row = {"model_name": "m", "task": "t", "item_id": "1", "failure_class": "no_answer"}
+    assert [samples._ours({**row, "outcome": said})["outcome"]
+            for said in ("fail", "pass", "unjudged")] == ["no_answer", "pass", "unjudged"]
 
 
 def test_a_red_flag_comes_first(run_inside, tmp_path) -> None:

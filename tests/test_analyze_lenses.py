@@ -15,6 +15,7 @@ from failure_analysis.lenses import (
     diagnosis,
     fft,
     figures,
+    findings,
     hazard,
     one_lens,
     page,
@@ -347,6 +348,40 @@ def test_a_fall_over_few_levels_is_seen_beside_a_flat_parameter_of_many(label: s
     assert "along length, the other parameters held, accuracy falls" in result["evidence"][1]
 
 
+PLATEAUS = {"ends": ({2: .85, 3: .85, 5: .25}, ""),
+            "falls already": ({2: .8, 3: .62, 5: .25}, "up to length = 3"),
+            "nothing tried": ({**dict.fromkeys(range(3, 11), .9), 27: .2, 36: .1}, "most of the"),
+            "next level": ({**dict.fromkeys(range(3, 11), .9), 11: .2, 12: .1}, "")}
+
+
+@pytest.mark.parametrize("case", PLATEAUS)
+def test_a_cliff_is_a_plateau_that_ends_where_levels_were_tried(case: str) -> None:
+    right, doubt = PLATEAUS[case]
+    for seed in range(4):
+        result = told(right, 900, seed)
+        assert (result["pattern"] == "accuracy_cliff") is (not doubt)
+        assert ("cliff_at" in result["estimates"]) is (not doubt)
+        if result["pattern"] == "fall":
+            assert any(line.startswith(f"{doubt} ") for line in result["evidence"])
+
+
+def test_a_plateau_is_seldom_said_to_fall() -> None:
+    results = [told({**dict.fromkeys(range(4), .9), **dict.fromkeys(range(4, 8), .1)}, 30, seed)
+               for seed in range(60)]
+    assert [result["pattern"] for result in results].count("accuracy_cliff") >= 58
+
+
+def test_no_fall_no_combinations_in_which_it_is_seen() -> None:
+    result = told(dict.fromkeys(range(6), 1), 20, depths=6)
+    assert result["pattern"] == "healthy"
+    assert "combinations" not in " ".join(result["evidence"])
+
+
+def test_a_level_is_said_in_four_digits() -> None:
+    assert [findings.level(value) for value in (3, 250000.0, 44.84615, 0.0625, 1234.5)] == [
+        "3", "250000", "44.85", "0.0625", "1234"]
+
+
 @pytest.mark.parametrize("depths", [1, 3])
 @pytest.mark.parametrize("low", [(4,), (3, 4), (2, 5)])
 def test_a_dip_is_no_noise(low: tuple, depths: int) -> None:
@@ -516,6 +551,19 @@ def test_overthinking_has_to_be_plain(novelty, windows, label) -> None:
         _aucs(window_bits=windows) if windows else {})
     looped = contrasts.LoopShare({}, [], False)
     assert contrasts.decide(aucs, looped, contrasts.adjusted(aucs, looped)) == [label]
+
+
+SAID_OVER = {  # how often a list of 45 words is said over, after how many other words
+    "a draft and its answer": (2, 120), "a list, sorted, joined and answered": (3, 160),
+    "cycle": (9, 120), "cycle at once": (12, 0), "cycle after long work": (8, 2000)}
+
+
+@pytest.mark.parametrize("case", SAID_OVER)
+def test_what_is_said_over_as_the_answer_is_no_loop(case: str) -> None:
+    times, before = SAID_OVER[case]
+    words = np.random.default_rng(3).permutation(5000)
+    ids = np.concatenate([words[:before], np.tile(words[4000:4045], times)])
+    assert bool(traces.loops(ids).loop) is case.startswith("cycle")
 
 
 def test_an_excess_of_loops_is_said_beside_the_label() -> None:

@@ -296,7 +296,10 @@ def _sentences(aucs: dict[str, Auc], p: dict[str, float]) -> list[str]:
         more, less = words[name]
         text = f"wrong traces are {more if auc.value > 0.5 else less}" if p[name] <= LEVEL else \
             f"not shown that wrong traces are {more} or {less}"
-        sentences.append(f"{text} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f})")
+        # An interval of one comparison may leave .5 where all of them together show nothing.
+        alone = p[name] > LEVEL and not auc.low <= 0.5 <= auc.high
+        sentences.append(f"{text} (AUC {auc.value:.2f}, {auc.low:.2f} to {auc.high:.2f}"
+                         + (f"; p {p[name]:.2f} after Holm)" if alone else ")"))
     return sentences
 
 

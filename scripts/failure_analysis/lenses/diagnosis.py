@@ -3,7 +3,7 @@ for and against it and with the experiment that would tell. Scores are ordinal; 
 only after its experiment, until then failures are "consistent with" it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ STATUSES = (SUPPORTED, TENTATIVE, NOT_ASSESSED, CONTRADICTED)
 LEADING = (SUPPORTED, TENTATIVE)
 COLUMNS = ("surface", "fft", "compression", "hazard", "other")
 TO_READ = 10
+LEVEL = 10  # samples, as they are worth, of a level whose upper bound says something
 LEVELS_WITHOUT = 20  # samples at levels that are not cut off, from which their accuracy is taken
 
 
@@ -53,9 +54,11 @@ def observed(results: dict[str, dict], table: Table) -> dict[str, str]:
 
 
 def _of_the_best(tables: dict[str, list[dict]]) -> dict[str, str]:
-    """Whether the system was good anywhere: not where no level is right half of the time (upper
-    bound) and no cell is shown to be (lower bound). What was never held is not lost at a cliff."""
-    best = max(tables.get("profile", []), key=lambda row: row["high"], default=None)
+    """Whether the system was good anywhere: not where no level of ten samples is right half of the
+    time (upper bound) and no cell is shown to be (lower bound). What was never held is not lost at
+    a cliff."""
+    best = max((row for row in tables.get("profile", []) if row["n"] >= LEVEL),
+               key=lambda row: row["high"], default=None)
     if best is None or best["high"] >= 0.5 or any(row["low"] >= 0.5 for row in
                                                    tables.get("cells", [])):
         return {}
@@ -71,9 +74,12 @@ def _of_format(table: Table) -> dict[str, str]:
     silent, cut, failed = counts[NO_ANSWER], counts[TRUNCATED], n - counts[CORRECT]
     if findings.wilson(silent, n - cut)[0] >= 0.05:
         sentence = f"{silent} of {n - cut} finished ones have no answer"
+        rest = _without(table.take(table.outcome != TRUNCATED), NO_ANSWER)
+        if rest:
+            sentence += f"; {rest.right} of {rest.n} with one, at their levels, are right"
         sentences["format.no_answer_high"] = sentence
-        if findings.wilson(silent, failed)[0] >= 0.5:
-            sentences["format.no_answer_leads"] = f"{sentence}, of {failed} failures in all"
+        if findings.wilson(silent, failed)[0] >= 0.5 and not (rest and rest.would_fail):
+            sentences["format.no_answer_leads"] = f"{sentence}; {failed} failures in all"
     least = findings.wilson(cut, n)[0]
     if least >= 0.2:
         sentences["format.truncation_common"] = f"{cut} of {n} truncated"
@@ -86,30 +92,56 @@ def _of_format(table: Table) -> dict[str, str]:
     return sentences
 
 
+class _Rest(NamedTuple):
+    """What has another outcome at the levels where one is lost: how many, how many right; how many
+    are lost there; their share of right, weighted as the lost ones lie, and what it would take."""
+
+    n: int
+    right: int
+    lost: int
+    share: findings.Interval
+    needed: float
+
+    @property
+    def would_fail(self) -> bool:
+        """Whether too few are right, even for half of what would be needed."""
+        return self.share.high < min(1.0, self.needed) / 2
+
+
+def _without(table: Table, lost: int) -> _Rest | None:
+    """Whether an outcome explains the loss at the levels where it stands (5 % or more): how often
+    the others there are right, and how often the lost ones would have to be for accuracy to be
+    that of the levels without it (all right, without such levels). None where nothing tells."""
+    level = table.levels()
+    n, right, gone = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
+        slice(None), table.outcome == CORRECT, table.outcome == lost))
+    left, hit = n - gone, (gone > 0) & (gone >= 0.05 * n)
+    here = hit & (left > 0)
+    if not here.any():
+        return None
+    others = n[~hit].sum()
+    best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
+    needed = (best * n[hit].sum() - right[hit].sum()) / gone[hit].sum()
+    weight = gone[here] / gone[here].sum()
+    rate, worth = (weight * right[here] / left[here]).sum(), 1 / (weight**2 / left[here]).sum()
+    low, high = findings.wilson(rate * worth, worth)
+    return _Rest(int(left[here].sum()), int(right[here].sum()), int(gone[hit].sum()),
+                 findings.Interval(float(rate), float(low), float(high)), float(needed))
+
+
 def _of_the_cut(table: Table) -> dict[str, str]:
     """Whether the limit explains the loss at the levels where it cuts answers off: what finishes
     there is right half as often or more (lower bound), or less than half as often (upper bound),
-    as the cut ones would have to be for accuracy to be that of the levels without cuts (all right,
-    without such levels)."""
-    level = table.levels()
-    n, right, cut = (np.bincount(level[chosen], minlength=level.max() + 1) for chosen in (
-        slice(None), table.outcome == CORRECT, table.outcome == TRUNCATED))
-    done, hit = n - cut, (cut > 0) & (cut >= 0.05 * n)
-    here = hit & (done > 0)
-    if not here.any():
+    as the cut ones would have to be."""
+    rest = _without(table, TRUNCATED)
+    if not rest:
         return {}
-    others = n[~hit].sum()
-    best = right[~hit].sum() / others if others >= LEVELS_WITHOUT else 1.0
-    needed = (best * n[hit].sum() - right[hit].sum()) / cut[hit].sum()
-    weight = cut[here] / cut[here].sum()
-    rate, worth = (weight * right[here] / done[here]).sum(), 1 / (weight**2 / done[here]).sum()
-    low, high = findings.wilson(rate * worth, worth)
-    sentence = (f"{right[here].sum()} of {done[here].sum()} that finished at the levels of the "
-                f"{cut[hit].sum()} truncated ones are right ({rate:.0%}, weighted as those lie); "
-                f"it would take {min(1.0, needed):.0%} to explain the loss there")
-    if high < min(1.0, needed) / 2:
+    sentence = (f"{rest.right} of {rest.n} that finished at the levels of the "
+                f"{rest.lost} truncated ones are right ({rest.share.value:.0%}, weighted as those "
+                f"lie); it would take {min(1.0, rest.needed):.0%} to explain the loss there")
+    if rest.would_fail:
         return {"format.cut_would_fail": sentence}
-    return {"format.cut_would_pass": sentence} if low >= needed / 2 > 0 else {}
+    return {"format.cut_would_pass": sentence} if rest.share.low >= rest.needed / 2 > 0 else {}
 
 
 def flip_rate(table: Table) -> tuple[float, float] | None:
@@ -217,17 +249,46 @@ def to_read(hypothesis: str, results: dict[str, dict], table: Table, seed: int) 
         chosen = [ident for ident in chosen if failed[ident] == NO_ANSWER]
     elif hypothesis == "degenerate_loops":
         chosen = [ident for ident in chosen if traces.get(ident, {}).get("loop")]
-    elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking",
-                        "working_memory_limit"):
+    elif hypothesis in ("working_memory_limit", "fault_of_levels"):
+        there = _where_it_fails(hypothesis, results["surface"], table)
+        chosen.sort(key=lambda ident: ident not in there)
+    elif hypothesis in ("overthinking", "longer_when_wrong", "underthinking"):
         sign = 1 if hypothesis == "underthinking" else -1
-        chosen.sort(key=lambda ident: sign * traces[ident]["tokens"] if ident in traces
-                    else np.inf)
+        length = _lengths(traces, table)
+        chosen.sort(key=lambda ident: sign * length[ident] if ident in length else np.inf)
     elif hypothesis == "tokenization_problem":
         rows = [row for row in results["fft"]["tables"].get("features", [])
                 if row["outcome"] != "correct" and row["inconsistency"] is not None]
         rows.sort(key=lambda row: (-row["inconsistency"], row["datapoint"]))
         chosen = [row["datapoint"] for row in rows]
     return chosen[:TO_READ]
+
+
+def _where_it_fails(hypothesis: str, surface: dict, table: Table) -> set[str]:
+    """The samples at the levels that a hypothesis is about: beyond the cliff, or in the dip."""
+    estimates, profile = surface["estimates"], surface["tables"].get("profile")
+    name = {"working_memory_limit": "cliff_at", "fault_of_levels": "dip_depth"}[hypothesis]
+    if name not in estimates or not profile:
+        return set()
+    values = table.params[profile[0]["parameter"]]
+    if name == "cliff_at":
+        there = values >= estimates[name]["est"]
+    else:  # merged levels have the value of one of theirs
+        levels = np.array([row["level"] for row in profile])
+        nearest = levels[np.abs(values[:, None] - levels).argmin(1)]
+        there = ~np.isnan(values) & np.isin(nearest, estimates[name]["levels"])
+    return set(map(str, table.ident[there]))
+
+
+def _lengths(traces: dict[str, dict], table: Table) -> dict[str, float]:
+    """How long each trace is against the others of its level."""
+    names = [str(ident) for ident in table.ident]
+    tokens = np.array([traces[name]["tokens"] if name in traces else np.nan for name in names])
+    level, seen = table.levels(), ~np.isnan(tokens)
+    middle = {at: max(1.0, float(np.median(tokens[seen & (level == at)])))
+              for at in np.unique(level[seen])}
+    return {name: float(size / middle[at]) for name, size, at, there
+            in zip(names, tokens, level, seen, strict=True) if there}
 
 
 def between(pairs: dict[str, dict], of_a: dict[str, str], of_b: dict[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import store
-from failure_analysis.lenses.findings import NEED, Interval, Z
+from failure_analysis.lenses.findings import NEED, Interval, Z, level
 from failure_analysis.short_names import short
 
 # Blue, orange, grey, purple: told apart by colour-blind readers and in print.
@@ -123,7 +123,8 @@ def _surface(panel: Any, result: dict) -> None:
               ylim=(-0.03, 1.03))
     if all(float(level).is_integer() for level in x):
         right.xaxis.get_major_locator().set_params(integer=True)
-    right.legend(framealpha=0.6)
+    # Above the panel: inside, it would lie on points.
+    right.legend(loc="lower left", bbox_to_anchor=(0, 1), ncol=2, frameon=False, borderpad=0.2)
 
 
 def _span(axes: Any, result: dict, name: str, label: str) -> None:
@@ -178,10 +179,10 @@ def _heat(axes: Any, cells: list[dict], first: str, second: str | None, colours:
         axes.plot(x, y, "o", ms=1 + 4 * (n / most) ** 0.5, color="white", mec="black", mew=0.4)
     image = axes.imshow(grid, cmap=colours, vmin=0, vmax=1, aspect="auto", origin="lower")
     axes.figure.colorbar(image, ax=axes, label="accuracy, shrunken")
-    upright = sum(len(f"{x:g}") + 2 for x in xs) > 60
+    upright = sum(len(level(x)) + 2 for x in xs) > 60
     for axis, values, most in ((axes.xaxis, xs, 24), (axes.yaxis, ys, 14)):
         every = range(0, len(values), -(-len(values) // most))
-        axis.set_ticks(every, [f"{values[at]:g}" for at in every] if second or values is xs
+        axis.set_ticks(every, [level(values[at]) for at in every] if second or values is xs
                        else [""])
     axes.tick_params("x", rotation=90 if upright else 0)
     axes.set(xlabel=short(first.removeprefix("params."), 60),
@@ -208,7 +209,7 @@ def _fft(panel: Any, result: dict) -> None:
             left.axhline(limit, color=colours["wrong"], ls="--",
                          label="95 % limit of shuffled prompts")
         left.set(xlabel="frequency (cycles per token)", ylabel="power",
-                 ylim=(0, 1.35 * max(row["envelope"] for row in rows)))
+                 ylim=(0, (1.15 + 0.1 * len(left.lines)) * max(row["envelope"] for row in rows)))
         top = left.secondary_xaxis("top", functions=(_inverse, _inverse))
         top.set_xticks([2, 3, 5, 10, 30], ["2", "3", "5", "10", "30"])
         top.set_xlabel("period (tokens)", fontsize=8)
@@ -251,7 +252,9 @@ def _bands(axes: Any, bands: Sequence[dict], colours: dict[str, str]) -> None:
               color=colours[colour], label=name)
     axes.axhline(0, color="#606060", lw=0.8)
     axes.set(xlabel="frequency (cycles per token)", title="log power on log length, per band")
-    axes.legend()
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))  # room for the legend, as in the left panel
+    axes.legend(loc="upper right")
 
 
 def _plain_log(axes: Any, which: str) -> None:

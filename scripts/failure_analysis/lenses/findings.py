@@ -54,6 +54,13 @@ def finite(value: float, digits: int = 4) -> float | None:
     return rounded(value, digits) if np.isfinite(value) else None
 
 
+def level(value: float) -> str:
+    """A level as it is said: whole ones as they are; others, such as the mean of merged levels, to
+    four digits."""
+    whole = value == round(value) or abs(value) >= 1000
+    return f"{value:.0f}" if whole and abs(value) < 1e15 else f"{value:.4g}"
+
+
 def share(k: float, n: float) -> dict[str, Any]:
     """A share with its score interval."""
     return estimate(k / n, *wilson(k, n), "Wilson")
@@ -94,6 +101,15 @@ def wilson(k: np.ndarray | float, n: np.ndarray | float) -> tuple[np.ndarray, np
     none = n == 0
     return np.where(none, 0, np.maximum(0, centre - half)), \
         np.where(none, 1, np.minimum(1, centre + half))
+
+
+def difference(k1: float, n1: float, k0: float, n0: float) -> Interval:
+    """The difference of two independent shares (Newcombe 1998, method 10)."""
+    first, second = k1 / n1, k0 / n0
+    (low1, high1), (low0, high0) = wilson(k1, n1), wilson(k0, n0)
+    return Interval(first - second,
+                    float(first - second - np.hypot(first - low1, high0 - second)),
+                    float(first - second + np.hypot(high1 - first, second - low0)))
 
 
 def risk_ratio(tables: np.ndarray) -> Interval:

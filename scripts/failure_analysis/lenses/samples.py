@@ -5,7 +5,7 @@ keeps a text."""
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -212,6 +212,12 @@ def _ingested(sources: list) -> Iterator[Raw]:
             yield Raw(where, None, _ours({**row.line.fields, **row.computed}))
 
 
+def _outcome(got: Callable[[str], Any]) -> Any:
+    """A row's outcome; a failure of which the source says that it has no answer is `no_answer`."""
+    silent = got("outcome") == "fail" and got("failure_class") == "no_answer"
+    return "no_answer" if silent else got("outcome")
+
+
 def _ours(row: dict) -> dict:
     """A datapoint of ingest as a sample."""
     spoken = [message.get("content") for message in row.get("messages") or []
@@ -222,7 +228,7 @@ def _ours(row: dict) -> dict:
             "base_task": got("task") or got("benchmark") or "all",
             "item_id": got("datapoint_id" if got("item_fingerprint") == UNSURE else "item_id"),
             "trial": f"{got('run_id')}@{got('trial')}",
-            "run": got("run_id"), "params": got("params") or {}, "outcome": got("outcome"),
+            "run": got("run_id"), "params": got("params") or {}, "outcome": _outcome(got),
             "finish_reason": got("termination"), "completion_tokens": got("completion_tokens"),
             "prompt_text": got("user_text"), "reasoning_text": got("reasoning"),
             "response": answers or got("assistant_text"), "datapoint_id": got("datapoint_id")}

@@ -96,6 +96,16 @@ def _weights(k: np.ndarray, n: np.ndarray) -> tuple[Grid, np.ndarray]:
     return sigmoids, weight / weight.sum()
 
 
+def gap(levels: np.ndarray, at: float) -> tuple[float, float] | None:
+    """The two levels between which a place lies, where that step is more than twice as wide as the
+    others' median, as a difference and as a ratio: what happens in it was not tried."""
+    step = min(max(int(np.searchsorted(levels, at)), 1), len(levels) - 1)
+    scales = [levels] if levels[0] <= 0 else [levels, np.log(levels)]
+    wide = all(steps[step - 1] > 2 * np.median(np.delete(steps, step - 1))
+               for steps in map(np.diff, scales) if len(steps) > 2)
+    return (float(levels[step - 1]), float(levels[step])) if wide and len(levels) > 3 else None
+
+
 def criteria(k: np.ndarray, n: np.ndarray) -> dict[str, float]:
     """BIC of a constant, a step and a sigmoid: a cross-check of the posterior."""
     sigmoids = grid(len(k))

@@ -30,6 +30,7 @@ LEVELS_CHAOTIC = 3
 HEALTHY, HIGH, LOW = 0.95, 0.7, 0.3  # the lower bound of accuracy; accuracy above guessing
 MASS = "posterior mass of the shape (calibrated in simulation)"
 BOOTSTRAP = 200
+EARLY = 0.2  # of the whole fall: what may be lost on a plateau
 
 
 class Loss(NamedTuple):
@@ -93,7 +94,8 @@ def loss(profile: Profile, seed: int) -> Loss:
                 / profile.n[:, None], 0, 1)
     p /= p.sum(1, keepdims=True)
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(np.round(profile.n).astype(int), p, size=(BOOTSTRAP, len(p)))
+    size = np.maximum(np.round(profile.n), 1).astype(int)
+    drawn = rng.multinomial(size, p, size=(BOOTSTRAP, len(p)))
     drawn = np.concatenate([(p * profile.n[:, None])[None], drawn])
     sums = [drawn[:, levels].sum(1) for levels in (best, worst)]
     done = [1 - outcomes[:, 2] / outcomes.sum(1) for outcomes in sums]
@@ -155,7 +157,8 @@ def _label(result: dict[str, Any], cells: Cells, way: Way, drawn: shape.Shape,
     if way.rises:
         return "inverted", sure, "1 - p of the trend"
     if way.slopes:
-        if len(way.profile.x) == 2 or drawn.flat > 0.5:
+        if len(way.profile.x) == 2 or drawn.flat > 0.5 or (
+                drawn.cliff >= drawn.gradual and _doubt(way.profile, drawn)):
             return "fall", sure, "1 - p of the trend"
         name = "accuracy_cliff" if drawn.cliff >= drawn.gradual else "gradual_decline"
         return name, max(drawn.cliff, drawn.gradual), MASS
@@ -182,12 +185,13 @@ def _add_effects(result: dict[str, Any], way: Way, ways: list[Way], lines: tuple
     right, evidence = result["estimates"]["accuracy"], result["evidence"]
     failing = f"{1 - right['est']:.1%} fail ({1 - right['hi']:.1%} to {1 - right['lo']:.1%})"
     if way.dips:
-        places = ", ".join(f"{level:g}" for level in way.profile.x[way.dip.below])
+        places = ", ".join(findings.level(level) for level in way.profile.x[way.dip.below])
         evidence.append(f"at {way.profile.parameter} {places} accuracy lies {way.dip.depth:.2f} "
                         f"below what its neighbours lead to (p {way.dip.p:.3f})")
         result["estimates"]["dip_depth"] = {"est": rounded(way.dip.depth),
                                             "levels": way.profile.x[way.dip.below].tolist()}
-    evidence.append(f"{failing}; {_said(way, len(ways) > 1)}" + _by_line(way, lines))
+    evidence.append(f"{failing}; {_said(way, len(ways) > 1)}" + (
+        _by_line(lines) if way.slopes else ""))
     evidence += [_said(other, True) for other in elsewhere]
     for other in ways:
         effect = other.effect
@@ -211,8 +215,8 @@ def _said(way: Way, others: bool) -> str:
         f"({low:.2f} to {high:.2f})"
 
 
-def _by_line(way: Way, lines: tuple[np.ndarray, np.ndarray]) -> str:
-    """In how many lines of the others accuracy falls; nothing where there is one."""
+def _by_line(lines: tuple[np.ndarray, np.ndarray]) -> str:
+    """In how many lines of the others a fall is seen; nothing where there is one."""
     k, n = lines
     several = (n > 0).sum(1) > 1
     if several.sum() < 2:
@@ -220,8 +224,8 @@ def _by_line(way: Way, lines: tuple[np.ndarray, np.ndarray]) -> str:
     k, n = k[several], n[several]
     rank = np.arange(n.shape[1]) - (n * np.arange(n.shape[1])).sum(1, keepdims=True) \
         / n.sum(1, keepdims=True)
-    falls = int(((k * rank).sum(1) < 0).sum())
-    return f", in {falls} of {len(n)} combinations of the others" if way.effect["fall"] > 0 else ""
+    falls = int(((k * rank).sum(1) < -1e-9).sum())
+    return f", in {falls} of {len(n)} combinations of the others"
 
 
 def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, lost: Loss,
@@ -230,14 +234,18 @@ def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, los
     x, name, accuracy = profile.x, profile.parameter, profile.k / profile.n
     estimates, evidence = result["estimates"], result["evidence"]
     start, end = (0, -1) if lines else (-1, 0)
-    evidence.append(f"accuracy along {name} goes from {accuracy[start]:.2f} at {x[start]:g} to "
-                    f"{accuracy[end]:.2f} at {x[end]:g}")
-    if drawn.cliff >= 0.5 and lines:
+    said = findings.level
+    evidence.append(f"accuracy along {name} goes from {accuracy[start]:.2f} at {said(x[start])} to "
+                    f"{accuracy[end]:.2f} at {said(x[end])}")
+    if drawn.cliff >= 0.5 and lines and (doubt := _doubt(profile, drawn)):
+        evidence.append(doubt)
+    elif drawn.cliff >= 0.5 and lines:
         # A curve may break off before the first level; nothing was seen of it there.
         at, low, high = np.clip((drawn.at, drawn.low, drawn.high), x[0], x[-1])
         estimates["cliff_at"] = estimate(at, low, high, "posterior of the centre, given a cliff")
         steps = "two levels" if len(x) > shape.FEW else "one step"
-        evidence.append(f"the fall is over within {steps}, between {name} = {low:g} and {high:g}")
+        evidence.append(f"the fall is over within {steps}, between {name} = {said(low)} and "
+                        f"{said(high)}")
     if lost.fall > 0.02 and not np.isnan(lost.low):
         estimates["truncation_share_of_fall"] = estimate(
             lost.share, lost.low, lost.high, "Kitagawa, multinomial bootstrap")
@@ -254,6 +262,27 @@ def _add_shape(result: dict[str, Any], profile: Profile, drawn: shape.Shape, los
         result["caveats"].append(
             "accuracy given completion is of those that finished; at the worst level accuracy lies "
             f"between {low:.2f} and {high:.2f}, whatever the cut-off ones would have answered")
+
+
+def _doubt(profile: Profile, drawn: shape.Shape) -> str:
+    """Why what looks like a cliff is not known to be one: no level was tried where it falls, or
+    there is no plateau before it, as the second half of those levels lies below the first beyond
+    chance, by a fifth or more of the whole fall. Empty where neither is so. Of few levels, those
+    before the middle of the cliff count: its interval holds most of them."""
+    x, name, said = profile.x, profile.parameter, findings.level
+    if untried := shape.gap(x, drawn.at):
+        return (f"most of the fall lies between {name} = {said(untried[0])} and "
+                f"{said(untried[1])}, where no level was tried: its shape is not known")
+    before = int((x <= (drawn.at if len(x) <= shape.FEW else drawn.low)).sum())
+    if before < 2:
+        return ""
+    parts = [part[half].sum() for half in (slice(before // 2), slice(before // 2, before))
+             for part in (profile.k, profile.n)]
+    early = findings.difference(*parts)
+    ends = profile.k[[0, -1]] / profile.n[[0, -1]]
+    return "" if early.low <= 0 or early.value < EARLY * (ends[0] - ends[1]) else \
+        f"up to {name} = {said(x[before - 1])} accuracy falls already, by {early.value:.2f} " \
+        f"({early.low:.2f} to {early.high:.2f}), so no plateau ends there"
 
 
 def _edges(x: np.ndarray, k: np.ndarray, n: np.ndarray) -> list[dict]:

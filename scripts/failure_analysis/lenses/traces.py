@@ -21,9 +21,10 @@ from failure_analysis import files
 from failure_analysis.lenses import tokens
 from failure_analysis.spread import Engine, spread
 
-VERSION = 4
+VERSION = 5
 HEADER = 8  # bytes of an empty zlib stream
 WINDOW = 200  # tokens of a window of equal size
+TIMES = 3  # how often what loops came before
 _CHUNK = 64
 _SWITCH = re.compile(r"wait|alternatively|hmm|let me re")
 NAMES = ("tokens", "bytes", "packed", "window_bits", "novelty", "cover4", "cover8", "loop", "near",
@@ -100,17 +101,24 @@ def _window_bits(raw: bytes, n: int) -> float:
 
 
 def loops(ids: np.ndarray) -> Loops:
-    """Whether the tokens loop: a tail of 128 to 1,024 of them lies in grams that came before, or
-    repeats itself at one distance."""
+    """Whether the tokens loop: a tail of 128 to 1,024 of them lies in grams that came TIMES times
+    before (a draft or a list said over as the answer came once or twice), or repeats itself at one
+    distance."""
     n = len(ids)
     if n < 128:
         return Loops(0.0, 0.0, 0.0, 0.0)
-    cover4, cover8 = _covered(ids, 4), _covered(ids, 8)
     tails = [tail for tail in (128, 256, 512, 1024) if tail <= max(n // 2, 128)]
-    by4 = max(cover4[-tail:].mean() for tail in tails)
-    by8 = max(cover8[-tail:].mean() for tail in tails)
-    # A list of numbers uses up all grams of four, so most grams of eight must come again too.
-    looped = by8 >= 0.9 or by4 >= 0.95 and by8 >= 0.8
+
+    def cover(size: int, times: int) -> list[float]:
+        covered = _covered(ids, size, times)
+        return [covered[-tail:].mean() for tail in tails]
+
+    by4, by8 = max(cover(4, 1)), max(cover(8, 1))
+    looped = False
+    if by8 >= 0.8:
+        # A list of numbers uses up all grams of four, so most grams of eight must come again too.
+        often4, often8 = max(cover(4, TIMES)), max(cover(8, TIMES))
+        looped = often8 >= 0.9 or often4 >= 0.95 and often8 >= 0.8
     if not looped and by8 >= 0.5:
         period = _period(ids)
         if period and 3 * period <= 0.8 * n:
@@ -128,12 +136,12 @@ def _grams(ids: np.ndarray, size: int) -> np.ndarray:
     return h
 
 
-def _covered(ids: np.ndarray, size: int) -> np.ndarray:
-    """Where a token lies inside a gram that stood earlier in the trace."""
+def _covered(ids: np.ndarray, size: int, times: int) -> np.ndarray:
+    """Where a token lies inside a gram that stood so many times or more earlier in the trace."""
     h = _grams(ids, size)
     order = np.argsort(h, kind="stable")
     again = np.zeros(len(h), int)
-    again[order[1:][h[order][1:] == h[order][:-1]]] = 1
+    again[order[times:][h[order][times:] == h[order][:-times]]] = 1
     edges = np.zeros(len(ids) + 1, int)
     edges[:len(again)] += again
     edges[size:size + len(again)] -= again
