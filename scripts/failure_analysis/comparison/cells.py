@@ -239,7 +239,7 @@ def _by_task(read: _Rows, those: np.ndarray) -> dict[str, Cells]:
     tasks, places, failed = (column[those] for column in (read.task, read.place, read.failed))
     starts = _starts(tasks)
     return {read.tasks[tasks[start]]: Cells.of(places[start:end], failed[start:end])
-            for start, end in zip(starts, [*starts[1:], len(tasks)], strict=True)
+            for start, end in zip(starts, np.append(starts[1:], len(tasks)), strict=False)
             if tasks[start] != NONE}
 
 

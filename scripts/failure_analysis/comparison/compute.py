@@ -115,7 +115,8 @@ class Shared(NamedTuple):
     def is_main(self, unit: Unit) -> np.ndarray:
         """Whether each item of a unit has the content that the main group shares."""
         at, there = located(self.strict, unit.cells.places)
-        there[there] = unit.content()[there] == self.grouped.groups[0].common[at[there]] % self.width
+        common = self.grouped.groups[0].common[at[there]] % self.width
+        there[there] = unit.content()[there] == common
         return there
 
     def names(self, places: np.ndarray) -> list[str]:
