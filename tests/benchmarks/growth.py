@@ -125,9 +125,10 @@ def draw(path: Path, works: dict[str, list[Cost]]) -> None:
     axes = figure.add_subplot()
     for place, (work, of_work) in enumerate(works.items()):
         sizes, (slope, start) = np.array([cost.size for cost in of_work]), exponent(of_work)
-        axes.loglog(sizes, [cost.cpu for cost in of_work], "os^Dv"[place % 5], color=f"C{place}")
+        axes.loglog(sizes, [cost.cpu for cost in of_work], "os^Dv*P"[place % 7], color=f"C{place}",
+                    label=f"{work} ({slope:.2f})")
         axes.loglog(sizes, np.exp(start) * sizes.astype(float)**slope, color=f"C{place}",
-                    linewidth=1, label=f"{work} ({slope:.2f})")
+                    linewidth=1)
     axes.set_xlabel("rows or reviews")
     axes.set_ylabel("CPU seconds")
     axes.grid(alpha=0.3)
