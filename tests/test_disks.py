@@ -390,7 +390,8 @@ def test_what_a_killed_step_did_not_write_is_still_refused(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("text", ["é \u2028 \"a\\", "\ud800"])
 def test_a_large_document_has_the_bytes_of_a_small_one(tmp_path, text):
-    value = {"a": [], "b": {}, "c": [{text: 1e22}, [True, None, text]], "d": 1 << 70}
+    value = {"a": [], "b": {}, "c": [{text: 1e22}, [True, None, text]], "d": 1 << 70,
+             "e": [text, *range(20_001)]}
     for write in (store.write_json, store.write_large_json):
         write(tmp_path / f"{write.__name__}.json", value)
     assert (tmp_path / "write_large_json.json").read_bytes() == \

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from failure_analysis.changes import figure as changes_figure
@@ -11,12 +12,18 @@ from readable import assert_readable
 LONG = "openrouter/a-provider/a-model-with-a-very-long-name-{}-instruct-preview-of-the-year-2025"
 
 
-def outcomes(units: int, items: int) -> dict[str, dict[str, float]]:
+def outcomes(units: int, items: int) -> np.ndarray:
     """The first tenth is failed by all, the last half by none, between them by fewer and fewer."""
-    return {LONG.format(unit): {
-        f"the-items-of-this-benchmark/{place}": float(
-            place < items / 10 + (items * 0.4) * (unit + 1) / units) for place in range(items)}
-        for unit in range(units)}
+    return np.array([np.arange(items) < items / 10 + (items * 0.4) * (unit + 1) / units
+                     for unit in range(units)], float)
+
+
+def draw(shares: np.ndarray, label: str) -> None:
+    """Draws them, the units and items under long names."""
+    units = [LONG.format(unit) for unit in range(len(shares))]
+    figure.draw(Path("x.png"), [f"the-items-of-this-benchmark/{place}"
+                                for place in range(shares.shape[1])], shares,
+                dict.fromkeys(units, label))
 
 
 def texts_of(drawing) -> list[str]:
@@ -27,8 +34,7 @@ def texts_of(drawing) -> list[str]:
 @pytest.mark.parametrize("units", [1, 2, 5, 12])
 @pytest.mark.parametrize("items", [5, 50, 61, 1319, 20_000])
 def test_who_fails_what_can_be_read_at_any_size(units, items, drawn) -> None:
-    shares = outcomes(units, items)
-    figure.draw(Path("x.png"), shares, {name: f"50 % ({items}/{items})" for name in shares})
+    draw(outcomes(units, items), f"50 % ({items}/{items})")
     (drawing,) = drawn
     drawing.draw_without_rendering()
     assert_readable(drawing)
@@ -40,11 +46,9 @@ def test_who_fails_what_can_be_read_at_any_size(units, items, drawn) -> None:
 
 def test_all_items_are_in_the_columns_under_how_many_fail_them(drawn) -> None:
     shares = outcomes(4, 1000)
-    names = list(shares)
-    shares[names[0]]["the-items-of-this-benchmark/999"] = None
-    for place in range(900, 910):
-        del shares[names[1]][f"the-items-of-this-benchmark/{place}"]
-    figure.draw(Path("x.png"), shares, dict.fromkeys(names, ""))
+    shares[0, 999] = figure.DIFFERENT
+    shares[1, 900:910] = figure.MISSING
+    draw(shares, "")
     texts = texts_of(drawn[0])
     assert "989 of 1,000 items judged for all 4: 200 failed by all 4, 100 by one alone, " \
         "489 by none" in texts
@@ -58,10 +62,10 @@ def test_a_column_is_coloured_by_the_share_of_its_items_that_fail() -> None:
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
-    shares = {"m": {"a": 1.0, "b": 0.0, "c": None, "d": 1.0}}
-    columns = [figure._Column(["a", "d"], 0, 1), figure._Column(["a", "b"], 1, 2),
-               figure._Column(["c"], 2, 3), figure._Column(["gone", "away", "a"], 3, 4)]
-    figure._cells(axes, shares, ["m"], columns)
+    shares = np.array([[1, 0, figure.DIFFERENT, 1, figure.MISSING, figure.MISSING]])
+    columns = [figure._Column(np.array(items), start, start + 1)
+               for start, items in enumerate(([0, 3], [0, 1], [2], [4, 5, 0]))]
+    figure._cells(axes, shares, columns)
     plain, missing = axes.collections
     reds = [round(red, 2) for red, *_ in plain.get_facecolors()]
     assert reds == [0.7, 0.78, 0.6] and len(missing.get_paths()) == 1

@@ -2,8 +2,11 @@
 
 import json
 from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -232,42 +235,51 @@ CONTENTS = st.dictionaries(
                     max_size=12), min_size=1, max_size=10)
 
 
+def numbered(items):
+    """Items as the groups take them."""
+    return np.array(sorted(items), np.int64)
+
+
 @given(CONTENTS, st.data())
 def test_every_unit_is_in_one_group_or_alone(contents, data):
     sizes = {name: len(items) + data.draw(st.integers(0, 4)) for name, items in contents.items()}
-    found = groups.grouped(contents, sizes)
+    numbers = {pair: number for number, pair in enumerate(
+        sorted({pair for items in contents.values() for pair in items.items()}))}
+    contents = {name: {numbers[pair] for pair in items.items()} for name, items in contents.items()}
+    found = groups.grouped({name: numbered(items) for name, items in contents.items()}, sizes)
     names = [name for group in found.groups for name in group.units]
     assert sorted([*names, *(one.unit for one in found.alone)]) == sorted(contents)
-    everybody = set.intersection(*(set(items.items()) for items in contents.values()))
+    everybody = set.intersection(*contents.values())
     for group in found.groups:
-        assert set(group.common.items()) == set.intersection(
-            *(set(contents[name].items()) for name in group.units))
+        assert group.common.tolist() == sorted(
+            set.intersection(*(contents[name] for name in group.units)))
         assert len(group.units) > 1 or len(contents) == 1
     if 2 * len(everybody) > max(sizes.values()):
-        assert found.groups == [groups.Group(list(contents), dict(everybody))]
+        assert [group.units for group in found.groups] == [list(contents)]
     for one in found.alone:
         assert 2 * one.shares <= len(found.groups[one.group].common)
-        assert one.shares == max(len(contents[one.unit].items() & group.common.items())
+        assert one.shares == max(len(contents[one.unit].intersection(group.common.tolist()))
                                  for group in found.groups)
 
 
 @given(st.integers(2, 6), st.integers(1, 8), st.data())
 def test_with_the_same_items_the_sets_are_over_all(count, items, data):
-    units = {f"m{n}": compute.Unit(
-        {str(item): [1, int(data.draw(st.booleans()))] for item in range(items)},
-        {str(item): "p" for item in range(items)}) for n in range(count)}
-    shared = compute.Shared.of(units)
-    assert shared.grouped.groups[0].units == list(units)
-    sets = compute._sets(units, shared.strict, "majority", 0)
-    assert sets["failed_by_all"] == [item for item in shared.items
-                                     if all(unit.items[item][1] for unit in units.values())]
+    lines = [line for n in range(count) for line in ran(
+        f"m{n}", "".join("pf"[data.draw(st.booleans())] for _ in range(items)))]
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "outcomes.csv").write_bytes(clean.csv_line(OUTCOME_COLUMNS) + b"".join(
+            clean.csv_line(line.get(name) for name in OUTCOME_COLUMNS) for line in lines))
+        result = compute.compare(Path(folder)).result
+    assert result["compared_units"] == [f"m{n}" for n in range(count)]
+    passed = {line["item_id"] for line in lines if line["outcome"] == "pass"}
+    assert result["sets"]["failed_by_all"] == [str(item) for item in range(items)
+                                               if str(item) not in passed]
 
 
 @pytest.mark.slow
 def test_a_thousand_units_of_a_thousand_items_are_grouped_at_once():
-    same = {f"m{n:04}": {str(item): "p" for item in range(n % 3, 1000 + n % 3)}
-            for n in range(1000)}
-    apart = {f"m{n:04}": {f"{n}/{item}": "p" for item in range(1000)} for n in range(1000)}
+    same = {f"m{n:04}": numbered(range(n % 3, 1000 + n % 3)) for n in range(1000)}
+    apart = {f"m{n:04}": numbered(range(1000 * n, 1000 * n + 1000)) for n in range(1000)}
     start = perf_counter()
     assert len(groups.grouped(same, dict.fromkeys(same, 1000)).groups[0].units) == 1000
     assert len(groups.grouped(apart, dict.fromkeys(apart, 1000)).groups) == 1

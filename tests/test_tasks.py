@@ -3,10 +3,12 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from failure_analysis import clean
 from failure_analysis.comparison import rates
+from failure_analysis.comparison.cells import Cells
 from failure_analysis.packet import rows
 from failure_analysis.review import picks, plan
 from make_runs import dojo_row, read_jsonl
@@ -174,10 +176,15 @@ def test_one_task_is_no_table(analyse, tmp_path):
     assert "comparison/task_" not in (folder / "facts.json").read_text()
 
 
+def cells(*items):
+    """[attempts, fails] of items."""
+    return Cells(np.arange(len(items)), *np.array(items).T)
+
+
 def test_repeats_of_an_item_are_worth_less_in_a_task_too():
     """Two items of five attempts that go alike: the variance over the items is
     2 / (2 - 1) * 2 * 0.25 ** 2 = 0.25, so that the ten attempts are worth 0.5 * 0.5 / 0.25 = 1."""
-    found = rates.by_task({"m": {"a": {"1": [10, 10]}, "b": {"2": [5, 0], "3": [5, 5]}}}, 20)
+    found = rates.by_task({"m": {"a": cells([10, 10]), "b": cells([5, 0], [5, 5])}}, 20)
     (alone, two) = [task["units"][0] for task in found["tasks"]]
     assert (alone["attempts"], two["attempts"], two["pass_rate"]) == (10, 10, 0.5)
     assert two["effective_attempts"] == 1.0
@@ -185,7 +192,7 @@ def test_repeats_of_an_item_are_worth_less_in_a_task_too():
 
 
 def test_of_too_many_tasks_those_with_the_most_rows_stay():
-    units = {f"m{unit}": {f"t{task}": {"1": [1 + (task == 7), 0]} for task in range(12)}
+    units = {f"m{unit}": {f"t{task}": cells([1 + (task == 7), 0]) for task in range(12)}
              for unit in range(rates.MOST_CELLS // 3)}
     found = rates.by_task(units, 13 * len(units))
     assert [task["task"] for task in found["tasks"]] == ["t0", "t1", "t7"]

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +24,7 @@ except ImportError:  # Windows: there nothing is held, and what runs alone is as
     fcntl = None
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+_PLAIN, _AT_ONCE = frozenset((str, int, float, bool, type(None))), 10_000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _TEMPORARY = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")
 _PLAIN_FIGURE = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None},
@@ -299,10 +299,33 @@ def write_json(path: Path, value: Any) -> None:
     """Writes an indented JSON document, piece by piece; NaN and infinities are errors, they are no
     JSON."""
     with atomic(path) as file:
-        pieces = json.JSONEncoder(indent=1, allow_nan=False).iterencode(value)
-        while text := "".join(islice(pieces, 10_000)):
-            file.write(text.encode())
+        for piece in _pieces(value, "\n"):
+            file.write(piece.encode())
         file.write(b"\n")
+
+
+def _pieces(value: Any, end: str) -> Iterator[str]:
+    """The pieces of a document as `json` indents it; `end` is the line feed and the indent of where
+    it stands. Long lists of plain values, which are most of large ones, are written at once."""
+    inner = f"{end} "
+    if type(value) is list and value and _PLAIN.issuperset(map(type, value)):
+        for start in range(0, len(value), _AT_ONCE):
+            text = json.dumps(value[start:start + _AT_ONCE], separators=(f",{inner}", ""),
+                              allow_nan=False)
+            yield f"{',' if start else '['}{inner}{text[1:-1]}"
+        yield f"{end}]"
+    elif type(value) is dict and value and all(type(key) is str for key in value):
+        for number, (key, item) in enumerate(value.items()):
+            yield f"{',' if number else '{'}{inner}{json.dumps(key)}: "
+            yield from _pieces(item, inner)
+        yield f"{end}}}"
+    elif isinstance(value, list) and value:
+        for number, item in enumerate(value):
+            yield f"{',' if number else '['}{inner}"
+            yield from _pieces(item, inner)
+        yield f"{end}]"
+    else:
+        yield json.dumps(value, indent=1, allow_nan=False).replace("\n", end)
 
 
 def write_large_json(path: Path, value: Any) -> None:

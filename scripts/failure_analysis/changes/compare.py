@@ -104,7 +104,7 @@ def _side(side: Side) -> dict[str, Any]:
     """One side's counts and rate over all that it was judged on."""
     places = np.arange(len(side.items))
     judged, passed = side.attempts(places)
-    counted = [[int(n), int(n - right)] for n, right in zip(judged, passed, strict=True) if n]
+    tried = judged > 0
     wanted, runs = side.wanted, sorted(side.runs, key=natural_key)
     return {"folder": wanted.folder.as_posix(),
             "name": wanted.name if not wanted.runs else listed(runs, 3),
@@ -112,7 +112,8 @@ def _side(side: Side) -> dict[str, Any]:
             "graders": dict(sorted(side.graders.items())), "rows": side.runs.total(),
             "items": len(side.items), "of_no_item": side.unsure, "rejected": sides.rejected(side),
             "unjudged": sum(marks.count("-") for marks in side.marks),
-            **(rates.counted(counted) if counted else {"attempts": 0})}
+            **(rates.counted(judged[tried], (judged - passed)[tried]) if tried.any() else
+               {"attempts": 0})}
 
 
 def _verdict(overall: dict[str, Any]) -> str:

@@ -1,41 +1,41 @@
 """The outcome matrix: items by units, what everyone fails on the left, readable in ten seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from failure_analysis import store
-from failure_analysis.datapoint import natural_key
 from failure_analysis.short_names import distinct
 
 LABELLED = 60  # items that are drawn by name; of more, columns of items by how many units fail them
 COLUMNS = 300
 NARROWEST = 0.055  # of the width, for a group of items, so that its label has room
 # Light to dark in lightness too, so that it reads without colour; differing content is grey.
-PASS, FAIL, DIFFERENT, MISSING = "#dbe9f6", "#b3420a", "#9a9a9a", "#ffffff"
+PASS, FAIL, _GREY, _WHITE = "#dbe9f6", "#b3420a", "#9a9a9a", "#ffffff"
 _LINE = "#c8c8c8"
-
-Shares = Mapping[str, Mapping[str, float | None]]
+# In the place of a share of failing attempts: other content, and not judged.
+DIFFERENT, MISSING = -0.25, -0.5
 
 
 class _Column(NamedTuple):
     """Items that are drawn as one column, from one place to another."""
 
-    items: list[str]
+    items: np.ndarray
     start: float
     end: float
 
 
-def draw(path: Path, shares: Shares, labels: Mapping[str, str]) -> None:
-    """Draws `shares` (unit -> item -> share of failing attempts, None where the content is not the
-    same) as a PNG. `labels` has the units from the top row down, each with the text that stands
-    behind its row."""
+def draw(path: Path, items: Sequence[str], shares: np.ndarray, labels: Mapping[str, str]) -> None:
+    """Draws `shares` (units by items: the share of failing attempts) as a PNG. The items stand in
+    their natural order. `labels` has the units from the top row down, each with the text that
+    stands behind its row."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     units = list(labels)
-    groups = _groups(shares, units)
-    count = sum(map(len, groups.values()))
+    groups, count = _groups(shares), len(items)
     named = count <= LABELLED
     width = max(9.5, 4.0 + 0.16 * count) if named else 11.0
     figure = Figure(figsize=(width, 2.0 + 0.34 * max(2, len(units)) + 0.4 * named), dpi=110,
@@ -43,38 +43,34 @@ def draw(path: Path, shares: Shares, labels: Mapping[str, str]) -> None:
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if named:
-        order = [item for items in groups.values() for item in items]
-        columns = [_Column([item], place, place + 1) for place, item in enumerate(order)]
-        _name_items(axes, columns)
+        order = np.concatenate([*groups.values(), np.zeros(0, int)])
+        columns = [_Column(order[place:place + 1], place, place + 1) for place in range(count)]
+        _name_items(axes, columns, [items[place] for place in order])
     else:
         columns = _in_groups(axes, groups, len(units))
-    _cells(axes, shares, units, columns)
+    _cells(axes, shares, columns)
     _rows(axes, labels)
-    figure.suptitle(_finding(shares, groups, units), x=0.01, ha="left", fontsize=12)
-    _legend(figure, shares, units, named)
+    figure.suptitle(_finding(shares, groups), x=0.01, ha="left", fontsize=12)
+    _legend(figure, shares, named)
     store.write_figure(path, figure)
 
 
-def _groups(shares: Shares, units: list[str]) -> dict[int, list[str]]:
+def _groups(shares: np.ndarray) -> dict[int, np.ndarray]:
     """Items by how many units fail them (more than half of the attempts), most first; those that
     the same units fail are beside each other."""
-    items: dict[str, list[float]] = {}
-    for place, unit in enumerate(units):
-        for item, share in shares[unit].items():
-            items.setdefault(item, [0.5] * len(units))[place] = 0.25 if share is None else -share
-    groups: dict[int, list[str]] = {}
-    for item, pattern in items.items():
-        groups.setdefault(sum(share < -0.5 for share in pattern), []).append(item)
-    return {failing: sorted(groups[failing], key=lambda item: (items[item], natural_key(item)))
-            for failing in sorted(groups, reverse=True)}
+    failing, groups = (shares > 0.5).sum(axis=0), {}
+    for count in np.unique(failing)[::-1].tolist():
+        those = np.flatnonzero(failing == count)
+        groups[count] = those[np.lexsort(-shares[::-1, those])]  # the first unit decides first
+    return groups
 
 
-def _finding(shares: Shares, groups: dict[int, list[str]], units: list[str]) -> str:
+def _finding(shares: np.ndarray, groups: dict[int, np.ndarray]) -> str:
     """The title: how many items everyone, one alone and nobody fails, of those that everyone was
     judged on."""
-    whole = {failing: sum(all(shares[unit].get(item) is not None for unit in units)
-                          for item in items) for failing, items in groups.items()}
-    count, drawn = sum(whole.values()), sum(map(len, groups.values()))
+    alike, units = (shares >= 0).all(axis=0), range(len(shares))
+    whole = {failing: int(alike[items].sum()) for failing, items in groups.items()}
+    count, drawn = sum(whole.values()), len(alike)
     everyone = "both" if len(units) == 2 else f"all {len(units)}"
     about = f"{count:,} items" if count == drawn else \
         f"{count:,} of {drawn:,} items judged for {everyone}"
@@ -84,9 +80,9 @@ def _finding(shares: Shares, groups: dict[int, list[str]], units: list[str]) -> 
             f"one alone, {whole.get(0, 0):,} by none")
 
 
-def _name_items(axes: Any, columns: list[_Column]) -> None:
+def _name_items(axes: Any, columns: list[_Column], names: list[str]) -> None:
     """The name of each item below its column."""
-    names = distinct([column.items[0] for column in columns], 22)
+    names = distinct(names, 22)
     upright = sum(map(len, names)) > 80
     axes.set_xticks([column.start + 0.5 for column in columns], names, fontsize=7,
                     rotation=90 if upright else 0, parse_math=False)
@@ -94,7 +90,7 @@ def _name_items(axes: Any, columns: list[_Column]) -> None:
                     "cell: this one's own failure", fontsize=8.5)
 
 
-def _in_groups(axes: Any, groups: dict[int, list[str]], units: int) -> list[_Column]:
+def _in_groups(axes: Any, groups: dict[int, np.ndarray], units: int) -> list[_Column]:
     """Columns of about as many items each; how many units fail them stands below."""
     count = sum(map(len, groups.values()))
     spread, start, columns, middles, labels = 1 - NARROWEST * len(groups), 0.0, [], [], []
@@ -121,7 +117,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
 
 
-def _cells(axes: Any, shares: Shares, units: list[str], columns: list[_Column]) -> None:
+def _cells(axes: Any, shares: np.ndarray, columns: list[_Column]) -> None:
     """The cells: of each column the share of failures, or what most of its items are instead."""
     from matplotlib.collections import PatchCollection
     from matplotlib.colors import LinearSegmentedColormap
@@ -131,22 +127,22 @@ def _cells(axes: Any, shares: Shares, units: list[str], columns: list[_Column]) 
     plain, faces, missing = [], [], []
     gap = 0.04 if all(len(column.items) == 1 for column in columns) and \
         len(columns) <= LABELLED else 0.0
-    for row, unit in enumerate(units):
+    for row, of_unit in enumerate(shares):
         for column in columns:
             cell = Rectangle((column.start, row - 0.46), column.end - column.start - gap, 0.92)
-            there = [shares[unit][item] for item in column.items if item in shares[unit]]
-            same = [share for share in there if share is not None]
-            most = max(len(same), len(there) - len(same), len(column.items) - len(there))
+            there = of_unit[column.items]
+            same, other = there[there >= 0], int((there == DIFFERENT).sum())
+            most = max(len(same), other, len(there) - len(same) - other)
             if len(same) == most:
                 plain.append(cell)
-                faces.append(colours(sum(same) / len(same)))
-            elif len(there) - len(same) == most:
+                faces.append(colours(float(same.sum()) / len(same)))
+            elif other == most:
                 plain.append(cell)
-                faces.append(DIFFERENT)
+                faces.append(_GREY)
             else:
                 missing.append(cell)
     axes.add_collection(PatchCollection(plain, facecolors=faces, linewidths=0, antialiased=gap > 0))
-    axes.add_collection(PatchCollection(missing, facecolors=MISSING, edgecolors=_LINE,
+    axes.add_collection(PatchCollection(missing, facecolors=_WHITE, edgecolors=_LINE,
                                         hatch="////", linewidths=0))
     axes.set_xlim(0, columns[-1].end if columns else 1)
 
@@ -163,19 +159,17 @@ def _rows(axes: Any, labels: Mapping[str, str]) -> None:
     axes.spines[:].set_visible(False)
 
 
-def _legend(figure: Any, shares: Shares, units: list[str], named: bool) -> None:
+def _legend(figure: Any, shares: np.ndarray, named: bool) -> None:
     from matplotlib.patches import Patch
 
-    values = [share for unit in units for share in shares[unit].values()]
     marks = [Patch(color=PASS, label="pass"), Patch(color=FAIL, label="fail")]
-    part = any(share is not None and 0 < share < 1 for share in values)
+    part = bool(((shares > 0) & (shares < 1)).any())
     if part or not named:
         marks.insert(1, Patch(color="#c79378", label=" or ".join(
             ["some attempts"] * part + ["some of the items"] * (not named)) + " fail"))
-    items = set().union(*(shares[unit] for unit in units))
-    if any(len(shares[unit]) < len(items) for unit in units):
-        marks.append(Patch(facecolor=MISSING, edgecolor=_LINE, hatch="////", label="not judged"))
-    if None in values:
-        marks.append(Patch(color=DIFFERENT, label="other content under this id"))
+    if (shares == MISSING).any():
+        marks.append(Patch(facecolor=_WHITE, edgecolor=_LINE, hatch="////", label="not judged"))
+    if (shares == DIFFERENT).any():
+        marks.append(Patch(color=_GREY, label="other content under this id"))
     figure.legend(handles=marks, loc="outside lower right", ncols=len(marks), fontsize=8,
                   frameon=False)

@@ -3,19 +3,23 @@ the sets of all the others."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import partial, reduce
 from typing import NamedTuple
+
+import numpy as np
 
 # Who joins a group leaves it more than half of what it has in common, and a group has in common at
 # least a quarter of its largest member's items.
 KEPT, LEAST_SHARE = 0.5, 0.25
-Contents = Mapping[str, Mapping[str, str]]  # unit -> item -> content, where that is steady
+# Unit -> its items whose content is steady: a number for an item with this content, ascending.
+Contents = Mapping[str, np.ndarray]
 
 
 class Group(NamedTuple):
-    """Units, and the content of each item that they all were judged on with the same content."""
+    """Units, and the items that they all were judged on with the same content."""
 
     units: list[str]
-    common: dict[str, str]
+    common: np.ndarray
 
 
 class Alone(NamedTuple):
@@ -58,16 +62,11 @@ def grouped(contents: Contents, sizes: Mapping[str, int]) -> Grouped:
 def _masks(contents: Contents) -> dict[str, int]:
     """Each unit's items with their content as the bits of a number: counting what two of a thousand
     units share must not take a walk through their items. What one unit alone has needs no bit."""
-    seen = Counter(pair for items in contents.values() for pair in items.items())
-    place = {pair: number for number, pair in enumerate(
-        pair for pair, count in seen.items() if count > 1)}
-    masks = {}
+    values, counts = np.unique(np.concatenate(list(contents.values())), return_counts=True)
+    several, masks = values[counts > 1], {}
     for name, items in contents.items():
-        bits = bytearray(len(place) // 8 + 1)
-        for pair in items.items():
-            if pair in place:
-                bits[place[pair] >> 3] |= 1 << (place[pair] & 7)
-        masks[name] = int.from_bytes(bits, "little")
+        bits = np.isin(several, items, assume_unique=True)
+        masks[name] = int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
     return masks
 
 
@@ -127,10 +126,9 @@ def _home(name: str, parts: list[list[str]], masks: Mapping[str, int], kept: flo
     return None
 
 
-def _common(contents: Contents, units: list[str]) -> dict[str, str]:
-    first, *rest = units
-    return dict(set(contents[first].items()).intersection(
-        *(contents[name].items() for name in rest)))
+def _common(contents: Contents, units: list[str]) -> np.ndarray:
+    """The items that all of these units have, ascending."""
+    return reduce(partial(np.intersect1d, assume_unique=True), map(contents.__getitem__, units))
 
 
 def _all_have(masks: Mapping[str, int], units: list[str]) -> int:

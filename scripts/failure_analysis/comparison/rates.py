@@ -1,18 +1,18 @@
 """Pass rates with their intervals: of a unit, and of each unit on each task."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from failure_analysis import facts, statistics
+from failure_analysis.comparison.cells import Cells
 from failure_analysis.datapoint import natural_key
 from failure_analysis.statistics import rounded
 
 # Rates of so many tasks and units at most: beyond it nobody reads them, and facts.json bursts.
 MOST_CELLS = 10_000
-Items = dict[str, list[int]]  # [attempts, fails] by item
-Attempts = Collection[Sequence[int]]  # [attempts, fails] of each item
 
 
 class PassRate(NamedTuple):
@@ -24,12 +24,10 @@ class PassRate(NamedTuple):
     interval: statistics.Interval
 
 
-def pass_rate(items: Attempts) -> PassRate:
-    """The pass rate over [attempts, fails] of items, with its Wilson interval."""
-    tries = np.array([n for n, _ in items])
-    passed = np.array([n - fails for n, fails in items])
-    total = int(tries.sum())
-    size = statistics.effective_size(passed, tries) if total > len(items) else total
+def pass_rate(attempts: np.ndarray, fails: np.ndarray) -> PassRate:
+    """The pass rate over attempts and fails of items, with its Wilson interval."""
+    passed, total = attempts - fails, int(attempts.sum())
+    size = statistics.effective_size(passed, attempts) if total > len(attempts) else total
     rate = float(passed.sum()) / total
     return PassRate(rate, size, statistics.wilson(rate * size, size))
 
@@ -41,21 +39,22 @@ def limits(interval: statistics.Interval | None) -> list[float] | None:
                                           round(float(interval.high), 4)]
 
 
-def counted(items: Attempts) -> dict[str, Any]:
-    """The attempts over these items, how many failed, and the pass rate with its interval."""
-    attempts, failed = map(sum, zip(*items, strict=True))
-    rate = pass_rate(items)
-    return {"attempts": attempts, "failed": failed, "passed": attempts - failed,
+def counted(attempts: np.ndarray, fails: np.ndarray) -> dict[str, Any]:
+    """The attempts over items, how many failed, and the pass rate with its interval."""
+    total, failed = int(attempts.sum()), int(fails.sum())
+    rate = pass_rate(attempts, fails)
+    return {"attempts": total, "failed": failed, "passed": total - failed,
             "pass_rate": rounded(rate.rate), "effective_attempts": round(rate.attempts, 1),
             "interval": limits(rate.interval)}
 
 
-def by_task(units: Mapping[str, Mapping[str, Items]], judged: int) -> dict[str, Any] | None:
-    """The rates per task and unit, from [attempts, fails] by unit, task and item; None where there
-    are not several tasks. Of too many tasks those with the most rows stay."""
-    sizes = {name: sum(counts[0] for tasks in units.values()
-                       for counts in tasks.get(name, {}).values())
-             for name in {name for tasks in units.values() for name in tasks}}
+def by_task(units: Mapping[str, Mapping[str, Cells]], judged: int) -> dict[str, Any] | None:
+    """The rates per task and unit, from the cells by unit and task; None where there are not
+    several tasks. Of too many tasks those with the most rows stay."""
+    sizes: Counter = Counter()
+    for tasks in units.values():
+        for name, cells in tasks.items():
+            sizes[name] += int(cells.attempts.sum())
     if len(sizes) < 2:
         return None
     largest = sorted(sizes, key=lambda name: (-sizes[name], natural_key(name)))
@@ -63,11 +62,13 @@ def by_task(units: Mapping[str, Mapping[str, Items]], judged: int) -> dict[str, 
     return {
         "tasks": [{
             "task": name,
-            "items": len({item for tasks in units.values() for item in tasks.get(name, ())}),
-            "units": [{"unit": unit, "items": len(tasks[name]), **counted(tasks[name].values())}
+            "items": len(np.unique(np.concatenate([tasks[name].places for tasks in units.values()
+                                                   if name in tasks]))),
+            "units": [{"unit": unit, "items": len(tasks[name].places),
+                       **counted(tasks[name].attempts, tasks[name].fails)}
                       for unit, tasks in units.items() if name in tasks]} for name in kept],
         "tasks_left_out": len(sizes) - len(kept),
-        "judged_without_task": judged - sum(sizes.values()),
+        "judged_without_task": judged - sizes.total(),
     }
 
 

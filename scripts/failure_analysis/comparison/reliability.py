@@ -2,59 +2,67 @@
 gradings of one answer."""
 
 from collections import Counter
+from collections.abc import Container
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from failure_analysis import clean, statistics, steps
-from failure_analysis.datapoint import natural_key
+from failure_analysis.comparison.cells import Cells
 from failure_analysis.packet import rows
 from failure_analysis.statistics import rounded
 
 
-def instability(
-    models: dict[str, dict[str, list[int]]], analysis_dir: Path
-) -> dict[str, Any] | None:
-    """Repeats of each model (item -> [attempts, fails]): pass^k and pass@k, flips, and whether a
-    flaky item fails in one mode; None where nothing was attempted twice."""
-    if not any(n > 1 for items in models.values() for n, _ in items.values()):
+def instability(models: dict[str, Cells], names: np.ndarray, analysis_dir: Path
+                ) -> dict[str, Any] | None:
+    """Repeats of each model: pass^k and pass@k, flips, and whether a flaky item fails in one mode;
+    None where nothing was attempted twice. `names` are those of the items."""
+    repeated = {name: cells.chosen(cells.attempts > 1) for name, cells in sorted(models.items())}
+    if not any(len(cells.places) for cells in repeated.values()):
         return None
-    modes = _modes(analysis_dir)
-    result = {}
-    for name, items in sorted(models.items()):
-        repeated = {item: counts for item, counts in items.items() if counts[0] > 1}
-        attempts = Counter((n, n - fails) for n, fails in repeated.values())
-        if not attempts:
-            result[name] = None
-            continue
-        most = min(n for n, _ in attempts)
-        flaky = [item for item, (n, fails) in repeated.items() if 0 < fails < n]
-        seen = {item: modes.get((name, item), Counter()) for item in flaky}
-        labelled = [counts for counts in seen.values() if counts.total() > 1]
-        result[name] = {
-            "items": len(repeated), "attempts_from": most, "attempts_to": max(attempts)[0],
-            "pass_hat_k": {str(k): rounded(statistics.pass_hat(attempts, k))
-                           for k in range(1, min(most, 16) + 1)},
-            "pass_at_k": {str(k): rounded(statistics.pass_at(attempts, k))
-                          for k in range(1, min(most, 16) + 1)},
-            "flip_rate": rounded(statistics.flip_rate(attempts)),
-            "always_fail": sorted((item for item, (n, fails) in repeated.items() if fails == n),
-                                  key=natural_key),
-            "flaky": sorted(flaky, key=natural_key),
-            "always_pass": sum(fails == 0 for _, fails in repeated.values()),
-            "flaky_failing_twice_labelled": len(labelled),
-            "flaky_failing_in_one_mode": sum(len(counts) == 1 for counts in labelled),
-        }
-    return result
+    flaky = {name: names[cells.places[(cells.fails > 0) & (cells.fails < cells.attempts)]].tolist()
+             for name, cells in repeated.items()}
+    modes = _modes(analysis_dir, {(name, item) for name in flaky for item in flaky[name]})
+    return {name: _repeats(cells, names, flaky[name],
+                           [modes.get((name, item), Counter()) for item in flaky[name]])
+            for name, cells in repeated.items()}
 
 
-def _modes(analysis_dir: Path) -> dict[tuple[str, str], Counter]:
-    """(model, item) -> how often each provisional mode was put on its failing rows."""
+def _repeats(cells: Cells, names: np.ndarray, flaky: list[str], modes: list[Counter]
+             ) -> dict[str, Any] | None:
+    """What the repeats of one model say; None where it attempted nothing twice. `modes` are those
+    of its flaky items."""
+    if not len(cells.places):
+        return None
+    kinds, counts = np.unique(np.stack([cells.attempts, cells.attempts - cells.fails]), axis=1,
+                              return_counts=True)
+    attempts = dict(zip(zip(*kinds.tolist(), strict=True), counts.tolist(), strict=True))
+    most, labelled = min(n for n, _ in attempts), [seen for seen in modes if seen.total() > 1]
+    upto = range(1, min(most, 16) + 1)
+    return {
+        "items": len(cells.places), "attempts_from": most, "attempts_to": max(attempts)[0],
+        "pass_hat_k": {str(k): rounded(statistics.pass_hat(attempts, k)) for k in upto},
+        "pass_at_k": {str(k): rounded(statistics.pass_at(attempts, k)) for k in upto},
+        "flip_rate": rounded(statistics.flip_rate(attempts)),
+        "always_fail": names[cells.places[cells.fails == cells.attempts]].tolist(),
+        "flaky": flaky,
+        "always_pass": int((cells.fails == 0).sum()),
+        "flaky_failing_twice_labelled": len(labelled),
+        "flaky_failing_in_one_mode": sum(len(seen) == 1 for seen in labelled),
+    }
+
+
+def _modes(analysis_dir: Path, flaky: Container[tuple[str, str]]
+           ) -> dict[tuple[str, str], Counter]:
+    """(model, item) -> how often each provisional mode was put on its failing rows, of those that
+    are flaky."""
     modes: dict[tuple[str, str], Counter] = {}
     for row in rows.failing(analysis_dir) if (analysis_dir / steps.ROWS).exists() else ():
-        if row.get("error_mode_candidate"):
-            modes.setdefault((row["model_name"], row["item_id"]), Counter())[
-                row["error_mode_candidate"]] += 1
+        cell = row["model_name"], row["item_id"]
+        if row.get("error_mode_candidate") and cell in flaky:
+            modes.setdefault(cell, Counter())[row["error_mode_candidate"]] += 1
     return modes
 
 
