@@ -1,5 +1,6 @@
 """Pieces of what is cut of a text: those that tell something new, or that decide."""
 
+import re
 from collections.abc import Set
 
 from failure_analysis.patterns import re_compile
