@@ -8,8 +8,7 @@ from failure_analysis.datapoint import is_number
 
 _MILLISECONDS = 1e11  # as seconds, the year 5138
 _EXACT = 2**53  # from here on, floats skip whole numbers
-_TEXT = (frozenset((str, type(None))), "text")
-_LIST = (frozenset((list, dict, type(None))), "a list")
+_TEXT, _LIST = frozenset((str, type(None))), frozenset((list, dict, type(None)))
 # What a row's known fields may be; rows come from JSON, so the types are exact.
 KINDS = {name: _TEXT for name in (
     "user_text", "assistant_text", "judge_reasoning", "reasoning", "model_name", "grader",
@@ -23,9 +22,10 @@ def wrong(row: Any) -> str | None:
     if not isinstance(row, dict):
         return f"a JSON {type(row).__name__} where an object was expected"
     for name, value in row.items():
-        kind = KINDS.get(name)
-        if kind is not None and type(value) not in kind[0]:
-            return f"{name} is a {type(value).__name__}, {kind[1]} was expected"
+        kinds = KINDS.get(name)
+        if kinds is not None and type(value) not in kinds:
+            return f"{name} is a {type(value).__name__}, " \
+                   f"{'text' if kinds is _TEXT else 'a list'} was expected"
     turn = row.get("turn")
     if turn is None:
         turn = row.get("item_id")

@@ -19,7 +19,6 @@ from failure_analysis import files
 # guard reversible: every guarded cell gains exactly one, and `unguard` takes exactly one away.
 GUARDED = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")  # noqa: RUF001
 _GUARDED = frozenset(GUARDED)
-_LONG_NAME = 100
 _NUMBER = re.compile(r"-\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)  # no formula
 MOST = 32_767  # UTF-16 units that a spreadsheet takes in one cell
 _MOST_NAME = 1_000
@@ -39,10 +38,10 @@ def visible(text: str) -> str:
     """The text with control characters, direction marks, lone surrogates and whatever else nobody
     sees spelled out, so that it can stand in a terminal or a Markdown file; tabs and line feeds
     stay. Of many such characters in a row the first are spelled out, and all are counted."""
-    return _HIDDEN.sub(_spelled, text) if _hides(text) else text
+    return _HIDDEN.sub(_spelled, text) if hides(text) else text
 
 
-def _hides(text: str) -> bool:
+def hides(text: str) -> bool:
     """Whether a text has hidden characters. Each way is the fastest one, for a short plain text,
     for a long one in ASCII, and for what remains of any other when plain ASCII is taken out."""
     if len(text) < _SHORT and text.isascii() and text.isprintable():
@@ -63,7 +62,7 @@ def _spelled(match: re.Match) -> str:
 
 def visible_json(text: str) -> str:
     """As `visible`, for JSON that must stay it: every such character as JSON escapes it."""
-    return text if not _hides(text) else _HIDDEN.sub(
+    return text if not hides(text) else _HIDDEN.sub(
         lambda run: "".join(f"\\u{unit:04x}" for unit in array(
             "H", run[0].encode("utf-16", "surrogatepass")[2:])), text)
 
@@ -103,30 +102,25 @@ def csv_cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return _name_cell(value) if len(value) < _LONG_NAME else _text_cell(value)
+        return shown_cell(visible(value))
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    return json_cell(json.dumps(value, ensure_ascii=False))
+    return quoted(visible_json(json.dumps(value, ensure_ascii=False)))
 
 
-def _text_cell(value: str) -> str:
-    text = visible(value)
+name_cell = lru_cache(1 << 13)(csv_cell)  # of names, which many rows share
+
+
+def shown_cell(text: str) -> str:
+    """The CSV cell of a text in which nothing is hidden, guarded against formulas."""
     if text and text[0] in _GUARDED and not (text[0] == "-" and _NUMBER.fullmatch(text)):
         text = f"'{text}"
-    return _quoted(text)
+    return quoted(text)
 
 
-_name_cell = lru_cache(1 << 13)(_text_cell)  # most short texts are names, which many rows share
-
-
-def json_cell(text: str) -> str:
-    """The CSV cell of a JSON object or list: it begins as no formula does."""
-    return _quoted(visible_json(text))
-
-
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """The text of a cell as it stands in a CSV file."""
     if '"' in text or "," in text or "\n" in text:  # faster than any pattern
         return f'"{text.replace(_QUOTE, _DOUBLED)}"'
@@ -146,7 +140,7 @@ def record(line: str, whole: str = "", kept: dict[str, str] | None = None) -> by
         csv.field_size_limit(1 << 31)
         (cells,) = csv.reader(io.StringIO(line, newline=""))
         if any(map(_is_long, cells)):
-            line = ",".join([_quoted(_cut(cell, whole, kept) if _is_long(cell) else cell)
+            line = ",".join([quoted(_cut(cell, whole, kept) if _is_long(cell) else cell)
                              for cell in cells])
     return encoded(f"{line}\r\n")
 

@@ -1,7 +1,9 @@
 """A datapoint as it stands in the packet: a whole row, a line of JSON, a record of CSV."""
 
 import json
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -52,22 +54,31 @@ def spelled(row: dict) -> bytes:
 
 def table_line(row: dict, scores_cell: str | None = None) -> bytes:
     """A row as one CSV record with the columns CSV_COLUMNS; the cell of the scores may be given,
-    as it is the same in many rows."""
+    as it is the same in many rows. What nobody sees is looked for in the record as a whole: few
+    have any, and then each cell is made anew."""
+    line = ",".join(_cells(row, scores_cell, str, clean.shown_cell))
+    if clean.hides(line):
+        line = ",".join(_cells(row, scores_cell, clean.visible_json, csv_cell))
+    return clean.record(line, steps.ROWS)
+
+
+def _cells(row: dict, scores_cell: str | None, json_text: Callable[[str], str],
+           cell: Callable[[Any], str]) -> list[str]:
     cells = [""] * len(FIELDS)
     for name, value in row.items():
         place = _PLACES.get(name)
         if value is None or place is None:
             continue
         if type(value) is str:
-            cells[place] = csv_cell(value)
+            cells[place] = cell(value)
         elif name == "scores" and scores_cell is not None:
             cells[place] = scores_cell
         elif name == "failed_dimensions":
             cells[place] = _failed_cell(tuple(value))
         else:
-            cells[place] = clean.json_cell(_compact(value).decode()) if name in NESTED \
+            cells[place] = clean.quoted(json_text(_compact(value).decode())) if name in NESTED \
                 else csv_cell(value)
-    return clean.record(",".join(cells), steps.ROWS)
+    return cells
 
 
 @lru_cache(4096)

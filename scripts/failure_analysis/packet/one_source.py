@@ -7,7 +7,7 @@ from typing import IO, NamedTuple
 
 from failure_analysis import clean, steps
 from failure_analysis.checks import text_of
-from failure_analysis.clean import csv_cell
+from failure_analysis.clean import csv_cell, name_cell
 from failure_analysis.datapoint import (
     GRADING_COLUMNS,
     NOT_COUNTED,
@@ -194,7 +194,7 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> str:
     """The slim line of one datapoint, without its end."""
     computed = row.computed
     ident, item = computed["datapoint_id"], computed["item_id"]
-    run, item_cell = tally.run_cell, csv_cell(item)
+    run, item_cell = tally.run_cell, name_cell(item)
     # An id is its run and item: it needs a guard or quotes only where one of them does.
     plain = run is tally.run_id and item_cell is item
     turn, reward, latency = computed["turn"], computed["reward"], computed["latency_ms"]
@@ -202,11 +202,11 @@ def _outcome_line(row: ingest.Row, tally: RunTally) -> str:
     cost, params = computed["cost_usd"], row.line.fields.get("params")
     task = computed["task"]
     return (
-        f"{ident if plain else csv_cell(ident)},{run},{csv_cell(tally.model_name)},{item_cell},"
-        f"{computed['item_fingerprint']},{csv_cell(task) if task else ''},{computed['trial']},"
+        f"{ident if plain else csv_cell(ident)},{run},{name_cell(tally.model_name)},{item_cell},"
+        f"{computed['item_fingerprint']},{name_cell(task) if task else ''},{computed['trial']},"
         f"{'' if turn is None else turn},{computed['outcome']},{'' if reward is None else reward},"
         f"{row.scores.failed_cell},{row.scores.cell},"
-        f"{csv_cell(computed['termination'])},{csv_cell(computed['grader'])},"
+        f"{name_cell(computed['termination'])},{name_cell(computed['grader'])},"
         f"{'' if prompt is None else prompt},{'' if completion is None else completion},"
         f"{'' if latency is None else latency},{'' if cost is None else cost},"
         f"{csv_cell(params) if params else ''}")
