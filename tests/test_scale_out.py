@@ -150,6 +150,7 @@ def test_a_piece_that_kills_its_process_twice_is_named():
         list(spread.spread(_die_always, None, PIECES, Engine(2), lambda n: f"piece {n}"))
 
 
+@pytest.mark.slow
 def test_a_packet_whose_worker_is_killed_is_whole(tmp_path):
     """Whatever worker is killed while it reads: the packet is right, or there is none."""
     for place in range(6):
@@ -204,7 +205,7 @@ if not Path("/proc/self/task").exists():  # macOS
 
 # --- a real Dask scheduler with three workers, in processes and folders of their own
 
-distributed = pytest.importorskip("distributed", reason="the package distributed is not installed")
+distributed = pytest.importorskip("distributed")
 WORKER = ("-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", "--no-dashboard",
           "--host", "127.0.0.1", "--death-timeout", "30")
 
@@ -269,6 +270,7 @@ def ended(process: subprocess.Popen) -> tuple[int, str]:
     return process.returncode, err
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_bytes(tmp_path, machines):
     for place in range(7):
         run_in(tmp_path / "in" / f"r{place}", rows_of(f"m{place}", 300))
@@ -279,6 +281,7 @@ def test_a_cluster_gives_the_same_bytes(tmp_path, machines):
     assert packet(tmp_path / "out") == alone
 
 
+@pytest.mark.slow
 def test_lenses_on_a_cluster_find_the_same(tmp_path, machines, run_script):
     done = run_script("analyze.py", "simulate", "loops", "--per-cell", "5", "--out",
                       tmp_path / "world.json")
@@ -296,6 +299,7 @@ def test_lenses_on_a_cluster_find_the_same(tmp_path, machines, run_script):
     assert one and one == many
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced_by_the_others(tmp_path, machines):
     for place in range(12):
         run_in(tmp_path / "in" / f"r{place}", rows_of(f"m{place}", 6000))
@@ -308,6 +312,7 @@ def test_a_worker_that_is_killed_is_replaced_by_the_others(tmp_path, machines):
     assert packet(tmp_path / "out") == alone
 
 
+@pytest.mark.slow
 def test_a_worker_that_stands_still_holds_up_and_changes_nothing(tmp_path, machines):
     """The slowest piece decides when the packet is there, not what is in it."""
     for place in range(9):
@@ -323,6 +328,7 @@ def test_a_worker_that_stands_still_holds_up_and_changes_nothing(tmp_path, machi
     assert packet(tmp_path / "out") == alone
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_leaves_no_packet(tmp_path, machines):
     for place in range(12):
         run_in(tmp_path / "in" / f"r{place}", rows_of(f"m{place}", 6000))
@@ -356,12 +362,14 @@ if __name__ == "__main__":
     return subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_piece_that_kills_every_worker_is_named(tmp_path, machines):
     process = spread_by(tmp_path / "deadly.py", machines.address, "os.kill(os.getpid(), 9)", 1)
     said, _ = process.communicate(timeout=180)
     assert said.startswith("piece 0: each worker that worked on it died"), said
 
 
+@pytest.mark.slow
 def test_workers_that_are_all_gone_are_not_waited_for(tmp_path, machines):
     process = spread_by(tmp_path / "slow.py", machines.address, "time.sleep(.5)", 60)
     wait_for_work(machines)
@@ -371,6 +379,7 @@ def test_workers_that_are_all_gone_are_not_waited_for(tmp_path, machines):
     assert ": no worker is left" in said, said
 
 
+@pytest.mark.slow
 def test_nobody_at_the_address_and_no_worker_are_said(tmp_path):
     run_in(tmp_path / "in", rows_of("m", 3))
     code, err = ended(on("tcp://127.0.0.1:9", tmp_path / "in", tmp_path / "out"))
@@ -378,6 +387,7 @@ def test_nobody_at_the_address_and_no_worker_are_said(tmp_path):
                                         "answers there"), err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [1, 3])
 def test_a_disk_that_is_full_on_workers(tmp_path, machines, full):
     """Pieces go to workers that can; where none can, it is said."""
@@ -482,6 +492,7 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path, s3, run_script):
     assert done.returncode == 1 and "leads out of its folder" in done.stderr, done.stderr
 
 
+@pytest.mark.slow
 def test_a_cluster_reads_from_the_address_itself(tmp_path, s3, run_script):
     """Each worker fetches what it reads: none sees the folder in which the client lays it out."""
     folder = tmp_path / "machines"
