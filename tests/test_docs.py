@@ -166,6 +166,8 @@ def commands(root: Path, document: Path) -> list[Command]:
 def script_words(words: list[str]) -> list[str] | None:
     """The words from the script on, when a command runs a Python script."""
     runner = 2 if words[:2] == ["uv", "run"] else 1 if words[0] in ("python", "python3") else 0
+    while runner and words[runner:runner + 1] == ["--with"]:
+        runner += 2
     return words[runner:] if runner and " ".join(words[runner:][:1]).endswith(".py") else None
 
 

@@ -196,7 +196,8 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--comparison-dir", type=Path, metavar="DIR",
                        help="folder with run_results.csv, whose column run_dir names the runs")
     group.add_argument("--input", type=Path, nargs="+", action="extend", metavar="PATH",
-                       help="files or folders of any known format; the format is detected")
+                       help="files or folders of any known format, also at an address (s3://…); "
+                            "the format is detected")
     group.add_argument("--mapping", type=Path, metavar="YAML",
                        help="read --input through this benchmark.yaml instead of detecting")
     parser.add_argument("--benchmark", default="", metavar="NAME",
