@@ -152,11 +152,16 @@ def _title(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if not any(sign in text for text in (answer, gold) for sign in "\\^{$"):
+    if not any(sign in text for text in (answer, gold) for sign in "\\^{$") \
+            or _PATTERN.search(gold):
         return False
     a, b = (unlatexed(core(text)) for text in (answer, gold))
     return unspaced(a) == unspaced(b) != "" or _numbers(a, b, question, asked) \
         or commuted(a) == commuted(b) != ""
+
+
+# A regular expression, in which a sign with a backslash is another one than without.
+_PATTERN = re.compile(r"\\[dwsDWS](?![A-Za-z])|\(\?[:=!<P]|\[\^|\A\^.*\$\Z")
 
 
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -208,7 +213,17 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
                            for text in (answer, gold)), question)
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
-    return not _digits_differ(answer, gold, asked) and _names(asks.asking(question), a[1] or b[1])
+    unit = a[1] or b[1]
+    return not _digits_differ(answer, gold, asked) and (
+        _names(asks.asking(question), unit) or _in_unit(question) == {unit})
+
+
+@lru_cache(maxsize=4)
+def _in_unit(question: str) -> frozenset[str]:
+    """The units in which a question wants its answer, as it says with `in`."""
+    named = re.findall(r"\b(?:in|to|into) (?:the )?([$€£%°]|[^\W\d_][\w/°²³]*)", question)
+    return frozenset(values.unit(word) for word in named
+                     if values.unit(word) in values.UNITS and values.unit(word) != "in")
 
 
 def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -356,8 +371,9 @@ def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> frozenset:
-    matters = any(case_matters(answer, part.strip(), question, asked) for part in gold.split(",")
-                  if len(part.strip()) > 1)
+    quoted = "[]{}()\"' " if gold[:1] in ("[", "{") else " "
+    parts = (part.strip(quoted) for part in gold.split(","))
+    matters = any(case_matters(answer, part, question, asked) for part in parts if len(part) > 1)
     return asked | {"case"} if matters else asked
 
 

@@ -46,6 +46,8 @@ _FORMS = {
             r"\bjson (only|alone)\b|only (the )?(valid |raw )?json|"
             r"\b(nothing|no (text|words?|prose|comments?)) (but|except|around|outside|besides?) "
             r"(the |a )?(valid )?(json|code|object|array)|directly parse?able",
+    "fenced": r"\b(in|inside|within|as|use|using|with)( an?| one| single| triple| the| \w+)* "
+              r"(code[ -]?blocks?|code fences?|fenced \w+|back-?ticks)\b",
     "marks": r"\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
              r"bullet (sign|character)|\bstars?\b[^.?!]{0,20}\bbullet|(?<!\w)(['\"‘“`])"
              r"[-*•·+>~–—#]{1,3}['\"’”`](?!\w)|\b(start\w*|begin\w*|prefix\w*|mark\w*|lead\w*) "

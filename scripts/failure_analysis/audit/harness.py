@@ -22,7 +22,8 @@ _TOKENS = re.compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?t
 _CLOCKED = re.compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
 _LIMIT = re.compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
-                    r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length))", re.I)
+                    r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length)|wall_?(clock|time)|"
+                    r"episode_?limit|horizon)", re.I)
 _ANSWERED = re.compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
                        r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
 _ENDED = re.compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
@@ -131,6 +132,11 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     if any(row.outcome == "pass" and any(one.tool == made.tool for one in row.made)
            for row in item.rows):
         return False  # a way round it is a part of the item
+    due = [call for call in required.required(item.expected) or () if call.name == made.tool]
+    if due and not broken.technical(made.result) and not any(
+            required.fulfils(made_, call) for row in item.rows for made_ in row.made
+            for call in due):
+        return False  # refused for what was asked of it, and nobody asked what is expected
     tool = whole.tools[made.tool]
     if made.failed and tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
         return True
@@ -147,7 +153,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
     return row.outcome == "fail" and (
-        broken.unchecked(row.judge, bool(row.made)) or broken.uncollected(row.judge)
+        broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
+        or broken.uncollected(row.judge)
         and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
 

@@ -19,8 +19,8 @@ _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
 _LONGEST_FINAL = 60
 # What a question says of the form with which equal answers, and nearly equal ones, may differ.
-_FORM_COUNTS = frozenset(("case", "exact", "bare", "marks", "stop", "number", "output"))
-_FORM = frozenset(("case", "exact", "bare", "marks", "stop", "only", "output"))
+_FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output"))
+_FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "output"))
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re.compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"

@@ -30,7 +30,8 @@ RIGHT = re.compile(r"correct|accura|match|solved|answer|right|score|success|pass
                    r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
                    re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
-_HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
+_HAS = re.compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
+                  r"\bvalues?\b|knowledge|numeric|substance", re.I)
 _FORM = re.compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 # Calls that only read where they go.
 _READS = re.compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
@@ -148,6 +149,8 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
         if not (same or inner) or usual not in ("", ending.how):
             continue
         asked = asks.forms(question)
+        if "fenced" in asked and "```" in gold and "```" not in row.answer:
+            continue
         if inner and ending.how not in passing and asked & {"only", "exact", "bare"}:
             continue
         if not {"boxed", "tag", "hashes"} & asked - {ending.how}:
