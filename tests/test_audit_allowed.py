@@ -42,7 +42,7 @@ WORLDS = {
              put(id="c-2", minutes=150), put(id="c-2", minutes=120), put(id="c-2", minutes=240)),
     ], [
         *say("member", LEVELS, "High.", "low", "medium"),
-        *say("passed", LEVELS, "critical", "high", "medium", passing=("critical",)),
+        *say("passed", LEVELS, "critical", "high", passing=("critical",)),
         *say("alone", LEVELS, "critical", "high"),
         *say("other", LEVELS, "critical", "severe", "high", "urgent"),
         *say("open", "Name a fruit, such as one of plum, pear or fig.", "apple", "plum", "pear"),

@@ -371,9 +371,10 @@ def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> frozenset:
-    quoted = "[]{}()\"' " if gold[:1] in ("[", "{") else " "
-    parts = (part.strip(quoted) for part in gold.split(","))
-    matters = any(case_matters(answer, part, question, asked) for part in parts if len(part) > 1)
+    quotes = "[]{}\" " if gold[:2] in ('["', '{"') else " "
+    parts = [part.strip(quotes) for part in gold.split(",")]
+    matters = len(set(map(str.casefold, parts))) < len(set(parts)) or any(
+        case_matters(answer, part, question, asked) for part in parts if len(part) > 1)
     return asked | {"case"} if matters else asked
 
 

@@ -82,6 +82,7 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
             models = {row.model for row in rows}
             if len(models) > 1 and 3 * len(rows) >= 2 * len(place.said) \
                     and not any(_is_one(text, allowed) for text in place.passed) \
+                    and len(rows) > len(place.passed) \
                     and 2 * len(models) >= len(judged_models(item)) \
                     and not _is_one(place.gold, allowed):
                 return Fault("A value of what is expected is none of those that are allowed.",

@@ -129,8 +129,9 @@ _TECHNICAL = re.compile(
     r"\betimedout|\benotfound|\behostunreach|\beai_again|not ?registered|no handler|not ?wired|"
     r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
-_UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:not ?registered|"
-            r"not ?implemented|not ?wired|no handler|handler missing|not connected|out of order|"
+_UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
+            r"not ?registered|not ?implemented|not ?wired|no handler|handler missing|"
+            r"not connected|out of order|"
             r"offline|disabled)\b|no (?:handler|implementation|backend|executor) "
             r"(?:is )?(?:registered|found|configured|for)\b)")
 # A result that is nothing but such words, whatever it is called.

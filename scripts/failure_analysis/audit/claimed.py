@@ -7,7 +7,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import checked, read_back, required, shell, undone, wording
+from failure_analysis.audit import (
+    checked,
+    read_back,
+    required,
+    shell,
+    state_read,
+    undone,
+    wording,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
 from failure_analysis.audit.required import Call
@@ -21,6 +29,9 @@ _WORDS = re.compile(r"communicat|(^|[^a-z])"
                     r"([^a-z]|$)", re.I)
 
 
+_DENIES = re.compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
+_SHORT_REASON = 40
+_ANSWER = re.compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
 # Dimensions that sum up the whole.
 _WHOLE = re.compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
                     r"resolved|goal\w*|solved|score|result)$", re.I)
@@ -73,7 +84,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     tools = lru_cache(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, owed, tools, whole) or _read_back(row, item))}
+                  or _told(row, due, owed, tools, whole) or _read_back(row, item)
+              or _taken_back(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -150,6 +162,17 @@ def _read_back(row: Seen, item: Item) -> Claim | None:
     """What a datapoint claims, though the result or a look-up behind the act denies it."""
     found = read_back.denied(row, item.rows)
     return Claim(*found) if found else None
+
+
+def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
+    """What a datapoint claims, though it undid the deed itself, or each call that was to do it was
+    refused and it passed."""
+    undid = state_read.taken_back(row.made, due) if due and len(row.made) > 1 else None
+    if not undid and row.outcome == "pass" and required.state(row) is True \
+            and not shell.wrote(row):
+        undid = [one for one in row.made if required.writes(one.tool) and shell.failed(one)][:3]
+    told = wording.states(row.answer or row.spoken) if undid else []
+    return Claim(told[0], "\n".join(map(shell.in_words, undid))) if told else None
 
 
 def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
@@ -244,10 +267,13 @@ def _all_of(made: Made) -> str:
 
 
 def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports: it may have been so before."""
+    """Whether a look-up speaks of what a sentence reports, which may have been so before, or a
+    refusal gives it as its reason (`locked`)."""
     read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
                     and not (required.writes(one.tool) and not shell.looks(one)))
-    return any(word in read for word in _TOKEN.findall(sentence.casefold())
+    reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
+                       and len(one.result) < _SHORT_REASON and not _DENIES.search(one.result))
+    return any(word in read or word in reasons for word in _TOKEN.findall(sentence.casefold())
                if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
 
 
@@ -298,6 +324,9 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     lacking, known = _lacking(row, expected)
     if exact and lacking:
         named = [name for name in named if not _WHOLE.search(name)]
+    answers = state is True and lacking and all(map(_ANSWER.fullmatch, named))
+    if answers and not _other_figure(row, lacking) and not _said_otherwise(row):
+        return True
     if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
         return False
     return state is True and bool(named) or exact and (

@@ -96,7 +96,7 @@ def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
 def no_day(item: Item, whole: Whole) -> Fault | None:
     """The gold names a day that no calendar has and the question does not name."""
     for text in item.texts or [golds.plain(item.expected) or ""]:
-        day = values.date(text) if len(text) < 40 and re.search(r"\d", text) else None
+        day = values.date(text) if len(text) < 40 and re.search(r"\d\W|\W\d", text) else None
         if day and text not in item.question:
             try:
                 date(*day)

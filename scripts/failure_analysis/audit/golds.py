@@ -258,6 +258,8 @@ def states(question: str, gold: str) -> bool:
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
         return True
+    if _hinted(question, gold) or _restated(question, gold):
+        return True
     if re.search(r"[=(]", gold) and re.search(
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
@@ -272,6 +274,50 @@ def states(question: str, gold: str) -> bool:
         return True
     rest = said[0][1] if len(said) == 1 and question[:said[0].start()].endswith("[") else ""
     return rest.casefold().startswith(gold.casefold()) and rest[len(gold):].lstrip()[:1] == "]"
+
+
+_HINT = re.compile(r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note to (?:self|grader|annotator))\b"
+                   r"\W{1,3}(?:(?:it is|it's|try|use|think of|the answer is) )?", re.IGNORECASE)
+_DOES_IT = re.compile(r"[`'\")]*,? (?:does it|does the (?:job|trick)|works|will do|is (?:right|"
+                      r"correct|the (?:answer|one|right|correct|solution))|would be "
+                      r"(?:right|correct))\b",
+                      re.IGNORECASE)
+_MARKED = re.compile(r"[`'\")]*\s*(?:[(\[](?:correct|right|true|answer|the answer|key)[)\]]|[✓✔✅]|"
+                     r"<-+ ?(?:correct|answer|this|right))", re.IGNORECASE)
+_ONE_ASKED = re.compile(r"\b(?:what|who|which)(?: \w+)? (is|are|was|were) ([^?]{4,80})\?\s*\Z",
+                        re.IGNORECASE)
+
+
+def _hinted(question: str, gold: str) -> bool:
+    """Whether a question gives its answer as a hint, says that it does it, or marks it alone among
+    its options as the right one."""
+    if len(gold) < 2 and not LETTER.fullmatch(gold) or gold not in question:
+        return False
+    if LETTER.fullmatch(gold):
+        right = [letter for letter, text in options(question).items() if _MARKED.search(text)]
+        return right == [gold]
+    for found in re.finditer(rf"(?<!\w){re.escape(gold)}(?!\w)", question):
+        before, after = question[max(0, found.start() - 60):found.start()], question[found.end():]
+        if _MARKED.match(after) and len(_MARKED.findall(question)) == 1:
+            return True
+        hint = list(_HINT.finditer(before))
+        if hint and not re.sub(r"[`'\"(\s]", "", before[hint[-1].end():]) \
+                and (_DOES_IT.match(after) or re.match(r"[`'\")]*\s*[.!)]?\s*(?:\n|\Z)", after)):
+            return True
+    return False
+
+
+def _restated(question: str, gold: str) -> bool:
+    """Whether a question of two sentences says in the first what it asks in the second: `The
+    capital of X is Y. What is the capital of X?`"""
+    asked = _ONE_ASKED.search(question) if len(question) < 300 else None
+    if not asked:
+        return False
+    before = question[:asked.start()].strip()
+    subject = rf"{re.escape(asked[2].strip())} {asked[1]}"
+    said = re.match(rf"(?:{subject} {re.escape(gold)}|{re.escape(gold)} {asked[1]} "
+                    rf"{re.escape(asked[2].strip())})\W*\Z", before, re.IGNORECASE)
+    return said is not None and not _AS_THOUGHT.search(before)
 
 
 def kind_of(expected: Any) -> str:

@@ -23,7 +23,9 @@ _FILLERS = frozenset(
      "simply", "clearly", "of", "course", "here", "let", "us", "me", "i", "we", "let's", "and",
      "that", "which", "this", "thanks", "thank", "you", "hello", "hi", "finally", "overall", "is",
      "are", "it", "these", "those", "will", "shall", "by", "while", "whereas", "whilst", "moreover",
-     "furthermore", "besides", "additionally", "meanwhile", "consequently", "qed",
+     "furthermore", "besides", "too", "basically", "essentially", "kind", "kindly", "best",
+     "warm", "regards", "sincerely", "yours", "greetings", "cheers", "additionally", "meanwhile",
+     "consequently", "qed",
      *",.;:!*`'\"#_~∎□■"])
 
 

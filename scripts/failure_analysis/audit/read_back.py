@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import golds, required, shell, undone, wording
+from failure_analysis.audit import golds, required, shell, state_read, undone, wording
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 
 # What a result counts or lists that was not done, and the state of what was done in part.
@@ -31,10 +31,11 @@ _NONE = re.compile(
     r"(?P<of>(?:\w+ ){0,2}?\w+?)s?(?: (?:yet|found|exists?|here|(?:was|were) found|available|"
     r"placed|on file|to show|recorded|scheduled|listed|saved))?\W*|"
     r"\W*(?P<found>[\w -]{3,30}?)s? not found\W*", re.I)
-_EMPTY = ("[]", "{}", "null", "none", "(empty)", '""')
+_EMPTY = ("[]", "{}", "null", "none", "(empty)", '""', "0")
 _DEALS = frozenset(("order", "booking", "reservation", "purchase", "ticket", "appointment",
                     "transaction", "payment", "entry", "record", "event", "task", "reminder",
-                    "subscription", "item", "post", "message", "note", "result", "file"))
+                    "subscription", "item", "post", "message", "note", "result", "file", "trip",
+                    "seat", "alert", "rental", "listing", "review", "draft", "user", "member"))
 _ADDS = re.compile(r"(?:^|_)(?:add|invite|assign|attach|enrol|tag|include|insert|append|"
                    r"subscribe|share|join)|attendee|participant|member", re.I)
 _TAKES = re.compile(r"(?:^|_)(?:remove|delete|detach|unassign|unsubscribe|revoke|kick|drop)", re.I)
@@ -277,15 +278,24 @@ def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
             or any(_key(one) == _key(read) and one.result.strip().casefold() not in _EMPTY
                    and _key(other.made) == _key(act.made)
                    for row in rows for other in _read_after_any(row) for one in other.reads)
-    none = _NONE.fullmatch(text) if len(text) < 80 else None
-    noun = (none["of"] or none["found"] or "").split()[-1:] if none else []
-    return bool(noun) and noun[0].casefold() in _DEALS
+    lines = [text] if "<" not in text else re.sub(r"<[^<>]{1,200}>", "\n", text[:4_000]).split("\n")
+    found = [none for line in lines if 0 < len(line) < 80 and (none := _NONE.fullmatch(line))]
+    nouns = [word for none in found for word in (none["of"] or none["found"] or "").split()[-1:]]
+    return any(noun.casefold() in _DEALS for noun in nouns)
 
 
 def _read_after_any(row: Seen) -> list[Act]:
     return list(_read_after(row)) if any(map(_acts, row.made)) else []
 
 
+def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the look-up shows the object of the write as it cannot be after it."""
+    return state_read.keeps_its_state(act.made, act.before, read) \
+        or state_read.other_value(act.made, read) or state_read.says_gone(act.made, read) \
+        or state_read.denies_state(act.made, read) \
+        or state_read.count_kept(act.made, act.before, read)
+
+
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
 _TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
-                             _has_none, _peers_see)
+                             _has_none, _peers_see, _otherwise)

@@ -22,7 +22,8 @@ _NO_WRITE = re.compile(
     r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
     r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought|"
-    r"scroll|visit)(_|$)|submit(_answer)?$|submit_final|transfer_to_|\(no call|"
+    r"scroll|visit|ping|probe|traceroute)(_|$)|submit(_answer)?$|submit_final|transfer_to_|"
+    r"\(no call|"
     r"(open|load|go_?to|navigate)(_to)?(_(web_?)?(page|url|link|site|website|tab|article|result|"
     r"document|pdf|attachment))?$")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.

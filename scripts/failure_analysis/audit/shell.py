@@ -71,6 +71,9 @@ _NO_STATES = re.compile(
     r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)
 _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
                      "deleted_count", "updated_count", "matched"))
+_DEED = re.compile(r"(?:made|crafted|built|created|added|inserted|updated|changed|modified|deleted|"
+                   r"removed|sent|moved|written|saved|booked|ordered|bought|sold|produced|"
+                   r"transferred|paid|processed|applied|rows|records)(?:_(?:count|rows|items))?")
 _FEW_LINES = 20
 _SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
@@ -150,6 +153,10 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
                 mine or key in _COUNTS):
             return True
         if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
+            return True
+        if value == 0 and type(value) is int and _DEED.fullmatch(key) and not any(
+                type(other) is int and other > 0 or isinstance(other, list | str) and other
+                for other in said.values()):
             return True
         if key in _STATUS_KEYS and isinstance(value, str) and _NO_STATES.fullmatch(value.strip()) \
                 and value.strip()[:5].casefold() not in tool:
