@@ -73,7 +73,7 @@ class Place(NamedTuple):
 def none_of_them(item: Item, whole: Whole) -> Fault | None:
     """A value of the gold is none of those that a closed list allows, and what the failing
     datapoints have in its place is; who passed has the gold's."""
-    if len(judged_models(item)) < 2 or not any(row.outcome == "fail" for row in item.rows):
+    if len({row.model for row in item.rows if row.outcome == "fail"}) < 2:
         return None
     lists = list(_lists(item))
     for place in _places(item) if lists else ():

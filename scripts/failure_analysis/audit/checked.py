@@ -139,7 +139,8 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     What was changed after it may have mended them, unless it says that it ran them."""
     if not row.made and not row.judge:
         return None  # no log that could say otherwise
-    text = _CODED.sub(" ", row.answer or row.spoken)
+    text = row.answer or row.spoken
+    text = _CODED.sub(" ", text) if "`" in text else text
     low = text.lower()
     if not any(map(low.__contains__, _GREEN_WORDS)) \
             or row.made and not any(map(_is_test, row.made)) or not _GREEN.search(text):
@@ -239,7 +240,8 @@ def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
 def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
     """A deed that is reported as done in a datapoint that passed after calls, where the words of
     its check say that the state is another one than is expected."""
-    if row.outcome != "pass" or not row.made or not 0 < len(row.judge) < _LONGEST_LOG:
+    if row.outcome != "pass" or not row.made or not 0 < len(row.judge) < _LONGEST_LOG \
+            or not _OF_A_STATE.search(row.judge) or "argument" in row.judge.lower():
         return None
     found = _STATE_DIFF.search(row.judge)
     if not found and (not _FAIL.search(row.judge) or "expected" not in row.judge.lower()):
@@ -260,6 +262,8 @@ _STATE_DIFF = re.compile(
     rf"\b(?:expected|wanted|should be|want)\W{{1,3}}{_VALUE.format('wanted')}\W{{0,3}}"
     r"(?:but |and )?(?:actual(?:ly)?|found|got|was|is|has|had|saw|observed)\W{1,3}"
     rf"{_VALUE.format('there')}", re.I)
+_OF_A_STATE = re.compile(r"\bFAIL|mismatch|\bdiff|\bcheck|\bstate\b|\bpage\b|\bdb\b|database|"
+                         r"verif|\bassert", re.I)
 _FAIL = re.compile(r"\bFAIL(?:ED|S)?\b|\b[1-9]\d* mismatch(?:es)?\b")
 
 

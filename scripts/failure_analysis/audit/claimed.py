@@ -3,7 +3,6 @@ was refused by its tool; and runs that failed for a missing sentence alone."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
@@ -18,6 +17,7 @@ from failure_analysis.audit import (
 )
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.undone import Undone
@@ -81,7 +81,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
     owed = undone.writes(due, whole)
-    tools = lru_cache(lambda: undone.tools(item.rows))
+    tools = once(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
                   or _told(row, due, owed, tools, whole) or _read_back(row, item)

@@ -109,11 +109,12 @@ def no_day(item: Item, whole: Whole) -> Fault | None:
 def cut_word(item: Item, whole: Whole) -> Fault | None:
     """The gold ends within a word of the question or of a result, which half of the models, two or
     more, say whole and are failed for; nobody passes with it."""
-    for text in item.texts or [golds.plain(item.expected) or ""]:
-        last = re.search(r"[^\W\d_]+\Z", text)
-        if not last or len(last[0]) < _SHORTEST or len(text) > 200:
-            continue
-        for word in _going_on(item, text):
+    texts = [text for text in item.texts or [golds.plain(item.expected) or ""]
+             if len(text) in range(_SHORTEST, 200) and text[-_SHORTEST:].isalpha()]
+    record = "\n".join((item.question, *{made.result for row in item.rows for made in row.made})
+                       ).casefold() if texts else ""
+    for text in texts:
+        for word in _going_on(record, text):
             rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
                 rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
             models = {row.model for row in rows}
@@ -126,18 +127,21 @@ def cut_word(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
-def _going_on(item: Item, text: str) -> Iterator[str]:
-    """What stands in the record in the place of a text and goes on in the same word; nothing where
-    the text stands there by itself, or only its inflection does."""
-    record = "\n".join((item.question, *dict.fromkeys(
-        made.result for row in item.rows for made in row.made)))
-    if not re.search(r"[^\W\d_]", text) or text.casefold() not in record.casefold():
-        return
-    found = list(re.finditer(rf"(?<!\w){re.escape(text)}([^\W\d_]*)", record, re.I))
-    if any(not one[1] for one in found):
-        return
-    yield from dict.fromkeys(one[0] for one in found if len(one[1]) > 1
-                             and not _INFLECTED.fullmatch(one[1]))
+def _going_on(low: str, text: str) -> Iterator[str]:
+    """What stands in a record in small letters in the place of a text and goes on in the same word;
+    nothing where the text stands there by itself, or only its inflection does."""
+    short = text.casefold()
+    at, found = low.find(short), []
+    while at >= 0:
+        after = low[at + len(short):at + len(short) + 40]
+        rest = next((place for place, sign in enumerate(after) if not sign.isalpha()), len(after))
+        if not low[at - 1:at].isalnum():
+            if not rest:
+                return
+            found.append(low[at:at + len(short) + rest])
+        at = low.find(short, at + 1)
+    yield from dict.fromkeys(one for one in found if len(one) > len(short) + 1
+                             and not _INFLECTED.fullmatch(one[len(short):]))
 
 
 RULES = (("gold_members_missing", members), ("gold_other_type", other_type),

@@ -288,16 +288,29 @@ _ONE_ASKED = re.compile(r"\b(?:what|who|which)(?: \w+)? (is|are|was|were) ([^?]{
                         re.IGNORECASE)
 
 
+_FEW_PLACES = 5
+_HINTS = ("hint", "tip", "spoiler", "clue", "psst", "p.s", "ps:", "note to", "correct", "does it",
+          "does the", "works", "will do", "right", "is the ", "✓", "✔", "✅", "<-", "true)", "key)",
+          "answer)")
+
+
 def _hinted(question: str, gold: str) -> bool:
     """Whether a question gives its answer as a hint, says that it does it, or marks it alone among
     its options as the right one."""
-    if len(gold) < 2 and not LETTER.fullmatch(gold) or gold not in question:
+    if gold not in question or not any(map(question.casefold().__contains__, _HINTS)):
         return False
     if LETTER.fullmatch(gold):
         right = [letter for letter, text in options(question).items() if _MARKED.search(text)]
         return right == [gold]
-    for found in re.finditer(rf"(?<!\w){re.escape(gold)}(?!\w)", question):
-        before, after = question[max(0, found.start() - 60):found.start()], question[found.end():]
+    place = question.find(gold) if len(gold) > 1 else -1
+    for _ in range(_FEW_PLACES):
+        if place < 0:
+            break
+        before = question[max(0, place - 60):place]
+        after = question[place + len(gold):place + len(gold) + 80]
+        place = question.find(gold, place + 1)
+        if before[-1:].isalnum() or after[:1].isalnum():
+            continue
         if _MARKED.match(after) and len(_MARKED.findall(question)) == 1:
             return True
         hint = list(_HINT.finditer(before))
@@ -310,7 +323,7 @@ def _hinted(question: str, gold: str) -> bool:
 def _restated(question: str, gold: str) -> bool:
     """Whether a question of two sentences says in the first what it asks in the second: `The
     capital of X is Y. What is the capital of X?`"""
-    asked = _ONE_ASKED.search(question) if len(question) < 300 else None
+    asked = _ONE_ASKED.search(question) if len(question) < 300 and gold in question else None
     if not asked:
         return False
     before = question[:asked.start()].strip()

@@ -4,12 +4,12 @@ everything with the same words."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 
 from failure_analysis import tool_calls
 from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.items import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
@@ -51,10 +51,10 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
            ) -> list[tuple[str, str, Callable[[Seen], bool]]]:
     """(rule, what it says of a datapoint, whether it holds), the surest first."""
     expects = _expects(item, due)
-    idle = lru_cache(lambda: _idle(item, passed, due))
-    others = lru_cache(lambda: _writers(passed))
-    file_due = lru_cache(lambda: _file_due(item, passed))
-    peers = lru_cache(lambda: expects is None and due is None and _others_did(item))
+    idle = once(lambda: _idle(item, passed, due))
+    others = once(lambda: _writers(passed))
+    file_due = once(lambda: _file_due(item, passed))
+    peers = once(lambda: expects is None and due is None and _others_did(item))
     return [
         ("required_failed", "made a required call that the tool refused, and no other attempt",
          lambda row: any(one.how == "failed" for one in open_[row.ident])),

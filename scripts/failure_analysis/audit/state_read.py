@@ -4,6 +4,7 @@ any shape of a result, and the states that its verb leaves nothing of."""
 import json
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 from failure_analysis.audit import golds, required, shell, undone
@@ -34,6 +35,7 @@ _DENIED = tuple((re.compile(rf"(?:^|_)(?:{verbs})(?:_|$)", re.I), frozenset(stat
 _GONE = (r"(?:expired|cancell?ed|failed|declined|rejected|refused|denied|void(?:ed)?|lapsed|"
          r"not (?:paid|found|confirmed|saved|sent|booked|applied|changed|active|valid)|invalid|"
          r"no longer \w+|unpaid|unconfirmed|released|reverted|rolled back|bounced)")
+_LOST = re.compile(_GONE, re.I)
 _TAGS = re.compile(r"<[^<>]{0,200}>")
 _REFERENCE = re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]{3,}\b")
 _UNDOES = re.compile(r"(?:^|_)(?:delete|remove|cancel|undo|rollback|roll_back|revert|discard|reset|"
@@ -107,6 +109,7 @@ def _may_change_state(act: Made, now: dict) -> bool:
         for verbs, states in _DENIED)
 
 
+@lru_cache(1 << 10)
 def _spread(tool: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", tool)
 
@@ -146,6 +149,8 @@ def _is_other(wanted: Any, value: Any) -> bool:
 
 def says_gone(act: Made, read: Made) -> bool:
     """Whether a text says of what a write made, by its reference, that it did not last."""
+    if not _LOST.search(read.result[:4_000]):
+        return False
     text = _TAGS.sub(" \n", read.result[:4_000])
     for name in {*_REFERENCE.findall(_TAGS.sub(" ", act.result[:300]))}:
         if re.search(rf"(?<!\w){re.escape(name)}\b[^\n.;]{{0,30}}?\b{_GONE}\b", text, re.I):
@@ -169,8 +174,10 @@ def taken_back(made: Sequence[Made], due: Sequence[required.Call]
                ) -> tuple[Made, Made] | None:
     """(a write that is required, a later one that is not and undoes it), where nothing does it
     again."""
+    if not any(map(_may_undo, made)):
+        return None
     for place, act in enumerate(made):
-        if shell.failed(act) or not required.writes(act.tool) or _UNDOES.search(_spread(act.tool)) \
+        if shell.failed(act) or not required.writes(act.tool) or _is_of_undoing(act.tool) \
                 or not any(required.fulfils(act, call) for call in due):
             continue
         for at, later in enumerate(made[place + 1:], place + 1):
@@ -182,12 +189,22 @@ def taken_back(made: Sequence[Made], due: Sequence[required.Call]
     return None
 
 
+@lru_cache(1 << 10)
+def _is_of_undoing(tool: str) -> bool:
+    return bool(_UNDOES.search(_spread(tool)))
+
+
+def _may_undo(later: Made) -> bool:
+    return _is_of_undoing(later.tool) or isinstance(later.arguments, dict) and any(
+        isinstance(text, str) and _UNDONE.fullmatch(text) for text in later.arguments.values())
+
+
 def _undoes(later: Made, act: Made) -> bool:
     """Whether a call undoes another: of the whole transaction, or of the object by its name."""
     given = golds.scalars(later.arguments)
     if any(map(_UNDONE.fullmatch, given)):
         return True
-    if not required.writes(later.tool) or not _UNDOES.search(_spread(later.tool)):
+    if not required.writes(later.tool) or not _is_of_undoing(later.tool):
         return False
     mine = _names(act) | set(_REFERENCE.findall(act.result[:300]))
     refs = {*undone.names(later.arguments), *(one for one in given if one in act.result)}
