@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from failure_analysis.audit import golds, normal, values
+from failure_analysis.audit import golds, normal, required, values
 from failure_analysis.audit.allowed import object_of
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
@@ -144,5 +144,63 @@ def _going_on(low: str, text: str) -> Iterator[str]:
                              and not _INFLECTED.fullmatch(one[len(short):]))
 
 
+_DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|[A-Z][a-z]{2,8}\.? "
+                  r"\d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
+_SAID = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’\n]{8,200})['\"”’](?!\w)")
+
+
+def swapped_day(item: Item, whole: Whole) -> Fault | None:
+    """A day of the gold is one of the question with day and month exchanged, and none of it."""
+    for text in item.texts or [golds.plain(item.expected) or ""]:
+        found = values.date(text) if len(text) < 40 and re.search(r"\d\W|\W\d", text) else None
+        if not found or found[2] > 12 or found[1] == found[2]:
+            continue
+        asked = {day for said in _DAY.findall(item.question) if (day := values.date(said))}
+        if found not in asked and (found[0], found[2], found[1]) in asked:
+            return Fault("Day and month of what is expected are exchanged.",
+                         sides(item, item.expected))
+    return None
+
+
+def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
+    """A text of the gold is one that the question quotes, of three words or more, but for one
+    number, and a datapoint is failed that has it as it is quoted."""
+    if not isinstance(item.expected, dict | list):
+        return None
+    texts = [text for text in item.texts if len(text.split()) > 2 and re.search(r"\d", text)
+             and text not in item.question]
+    for said in _SAID.findall(item.question) if texts else ():
+        for text in texts:
+            odd = [(a, b) for a, b in zip(said.split(), text.split(), strict=False) if a != b]
+            if len(said.split()) == len(text.split()) and len(odd) == 1 \
+                    and all(re.search(r"\d", one) for one in odd[0]):
+                rows = [row for row in item.rows if row.outcome == "fail" and any(
+                    said in one for made in row.made for one in golds.scalars(made.arguments))]
+                if rows:
+                    return Fault("What is expected quotes the question with another number.",
+                                 sides(item, item.expected, variant("quoted", said)), rows)
+    return None
+
+
+def word_for_number(item: Item, whole: Whole) -> Fault | None:
+    """An argument that is expected is a word, where half of the models, two or more, give a number
+    of the question and none of them passes."""
+    for call in required.required(item.expected) or ():
+        for key, value in call.arguments.items():
+            if not isinstance(value, str) or not value.isalpha():
+                continue
+            rows = [row for row in item.rows if row.outcome != "unjudged" and any(
+                made.tool == call.name and isinstance(made.arguments, dict)
+                and type(said := made.arguments.get(key)) in (int, float)
+                and f"{said:g}" in item.question for made in row.made)]
+            models = {row.model for row in rows}
+            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
+                    and all(row.outcome == "fail" for row in rows):
+                return Fault(f"{key} is to be a word, and most models give a number of the "
+                             "question.", sides(item, item.expected), rows)
+    return None
+
+
 RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
-         ("gold_no_day", no_day), ("gold_word_cut", cut_word))
+         ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
+         ("gold_quotes_otherwise", quoted_otherwise), ("gold_word_for_number", word_for_number))
