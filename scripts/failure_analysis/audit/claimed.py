@@ -30,6 +30,7 @@ _WORDS = re.compile(r"communicat|(^|[^a-z])"
 
 
 _DENIES = re.compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
+_NOTHING = re.compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
 _SHORT_REASON = 40
 _ANSWER = re.compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
 # Dimensions that sum up the whole.
@@ -165,12 +166,12 @@ def _read_back(row: Seen, item: Item) -> Claim | None:
 
 
 def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
-    """What a datapoint claims, though it undid the deed itself, or each call that was to do it was
-    refused and it passed."""
+    """What a datapoint claims, though it undid the deed itself, or passed and each call that was to
+    do it counts nothing as done."""
     undid = state_read.taken_back(row.made, due) if due and len(row.made) > 1 else None
-    if not undid and row.outcome == "pass" and required.state(row) is True \
-            and not shell.wrote(row):
-        undid = [one for one in row.made if required.writes(one.tool) and shell.failed(one)][:3]
+    if not undid and row.outcome == "pass" and row.made and not shell.wrote(row):
+        undid = [one for one in row.made if required.writes(one.tool)
+                 and _NOTHING.search(one.result) and shell.failed(one)][:3]
     told = wording.states(row.answer or row.spoken) if undid else []
     return Claim(told[0], "\n".join(map(shell.in_words, undid))) if told else None
 
