@@ -93,7 +93,7 @@ WORLDS = {
         *say("many", "How many replies has it?", "olga", "3", "4"),
     ], [
         *say("words", "How many replies has it?", "several", "3", "4"),
-        *say("right", "How many replies has it?", "olga", "3", "4", passing=("olga",)),
+        *say("right", "How many replies has it?", "olga", "3", "4", passing=("olga", "olga")),
         *say("both", "How many replies has it and who wrote most?", "olga", "3", "4"),
     ]),
     "gold_rounded": ([
