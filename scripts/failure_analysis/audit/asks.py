@@ -11,11 +11,14 @@ _FORMS = {
             r"regular expr|"
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
             r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
-            r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b",
+            r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b|\b(capital|small) "
+            r"['\"‘“`]?[a-z]['\"’”`]?(?![\w'’ ])|\b(with|has|have|using) (a |an |its |the )?(initial |"
+            r"inner |leading |two |three )?capitals?\b(?! of| cit| gain)",
     "number": r"\bdecimals?\b|\bin (digits|figures)\b|\bnumerals?\b|\bround(ed)?\b|"
               r"significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
-              r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
+              r"simplified|\b(in|as a|fully|be|form) reduced\b|,? \breduced(?=\W*$| form| fraction| "
+              r"ratio)|\breduce (the|your|it|to lowest)\b|irreducible|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
               r"(a |any |the )?(leading|trailing)|in words|improper fraction|as a percent|"
               r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen) digits\b",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",

@@ -61,6 +61,9 @@ _WORDS_SAID = re.compile(
     r"\(\s*(\d{1,9}) words\s*\)|"
     r"\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|wrote|written)) "
     r"(\d{1,9}) words\b", re.I)
+_WORDS_MOST = re.compile(r"\b(?:(?:in|with|of|using|is|has) )?(?:at most|no more than|within|under|"
+                         r"fewer than|up to) (?:the )?(\d{1,9}) words?\b(?=[^.!?\n]{0,40}"
+                         r"\b(?:required|asked|requested|demanded|wanted|instructed)\b)", re.I)
 _WORDS_COUNTED = re.compile(
     r"\bcount\w*\b[^.;\n]{0,20}?\b(\d{1,9}) words?\b|"
     r"\b(\d{1,9}) words? (?:in total|counted|in all|found)\b|"
@@ -85,7 +88,7 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
-_DIFFERS = re.compile(r": +FAILED\b|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
+_DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
@@ -103,6 +106,9 @@ _COUNT_SAID = re.compile(rf"\b(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I
 _COUNTED = re.compile(
     rf"\b(?:counted|counts?|found|has|have|got|contains|are|is)\W+(?:only |exactly )?"
     rf"(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I)
+# Commands that record what there is and change no file.
+_KEEPS = re.compile(r"(?:\s*git (?:add|commit|push|tag|checkout -b|switch -c|branch)\b[^&;|\n]*"
+                    r"(?:&&|;|\Z))+\Z")
 _CHECK = re.compile(r"\bcheck [\w-]+: (\w+)")
 _SHORT = 200
 _LONGEST_LOG = 2_000
@@ -153,8 +159,8 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
               and outcome(one.result) is not None]
     if places:
         last = row.made[places[-1]]
-        after = any(required.writes(one.tool) and not shell.looks(one)
-                    for one in row.made[places[-1] + 1:])
+        after = any(required.writes(one.tool) and not shell.looks(one) and not _KEEPS.match(
+            shell.command(one)) for one in row.made[places[-1] + 1:])
         if after and not _RAN.search(text) or outcome(last.result) is not False:
             return None
         if _true_count(claims[0], last.result):
@@ -202,6 +208,12 @@ def _words(row: Seen, question: str) -> tuple[str, str] | None:
     """A number of words that the answer says it has, and another one that the judge counted."""
     if "word" not in row.judge.lower() or "word" not in question.lower():
         return None
+    most = _WORDS_MOST.search(row.answer)
+    over = [one for one in _WORDS_COUNTED.finditer(row.judge)
+            if most and all(int(number) > int(most[1]) for number in one.groups() if number)]
+    if most and len(over) == 1 and _UNSURE.search(row.answer[:most.start()]) is None \
+            and most[1] in row.question:
+        return most[0], row.judge[:300]
     said = [one for one in _WORDS_SAID.finditer(row.answer)]
     counted = {number for one in _WORDS_COUNTED.finditer(row.judge)
                for number in one.groups() if number}

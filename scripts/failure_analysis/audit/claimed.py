@@ -133,7 +133,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     shielded = frozenset().union(*spread)
     for verb, sentence, own in claims:
         kinds = wording.kinds(verb)
-        if kinds & shielded or (not own and _looked_up(verb, row)):
+        if kinds & shielded or (not own and (_looked_up(verb, row) or _read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:

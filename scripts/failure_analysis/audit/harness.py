@@ -29,6 +29,7 @@ _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
+_LEFT = re.compile(r"(?<!try )(?<!attempt )(?<!chance )(?<!guess )\b(?:left|remain\w*|to (?:go|test|do))\b", re.I)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
@@ -183,7 +184,7 @@ def _getting_on(made: Sequence[Made]) -> bool:
     none of which failed."""
     before, last = made[:-_NEW_CALLS], made[-_NEW_CALLS:]
     keys = [look_ups.key(one) for one in last]
-    if len(set(keys)) == 1 and _counts_on(made):
+    if len(last) == _NEW_CALLS and (_counts_on(made, len(set(keys)) == 1)):
         return True
     read = [one.result_hash for one in last if not required.writes(one.tool)]
     return (len(last) >= _FEWEST_NEW and len(set(keys)) == len(last) and not last[-1].failed
@@ -193,18 +194,21 @@ def _getting_on(made: Sequence[Made]) -> bool:
             and not set(read) & {one.result_hash for one in before})
 
 
-def _counts_on(made: Sequence[Made]) -> bool:
-    """Whether the last calls are one step made again and again that got further each time: their
-    results are one text in which a number grows, and none speaks of waiting."""
+def _counts_on(made: Sequence[Made], is_one: bool) -> bool:
+    """Whether the last calls are steps that got further each time: their results are one text in
+    which a number grows, or one in which what is left falls, and none speaks of waiting."""
     last = look_ups.key(made[-1])
-    steps = [one.result for one in made if look_ups.key(one) == last][-_FEW_CALLS:]
+    steps = [re.sub(r"\([^()]*\)|(?<=\w)s\b", "", one.result).strip() for one in made
+             if not is_one or look_ups.key(one) == last][-_FEW_CALLS + (not is_one):]
     if len(steps) <= _NEW_CALLS - 1 or any(_failed(one) or len(one.result) > _LONGEST_STEP
                                            or _WAITS.search(one.result) for one in made[-3:]):
         return False
     texts = {_NUMBERS.sub("#", step) for step in steps}
     rows = [list(map(float, _NUMBERS.findall(step))) for step in steps]
-    return len(texts) == 1 and any(all(a < b for a, b in pairwise(column))
-                                   for column in zip(*rows, strict=True))
+    falls = any(map(_LEFT.search, texts))
+    return len(texts) == 1 and any(
+        is_one and all(a < b for a, b in pairwise(column))
+        or falls and all(a > b for a, b in pairwise(column)) for column in zip(*rows, strict=True))
 
 
 def _at_limit(row: Seen, whole: Whole) -> bool:

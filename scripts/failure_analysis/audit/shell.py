@@ -24,10 +24,13 @@ _LOOKS = re.compile(
     r"ufw (?:status|show)|iptables (?:-t \w+ )?(?:-L|-S|--list)|firewall-cmd --list|crontab -l|"
     r"ip (?:addr|a|route|link)(?: show)?|nginx -t|service \S+ status|tar -?t\w*|unzip -l|nmap|"
     r"systemctl (?:status|is-active|is-enabled|list\S*|show|cat)|journalctl|"
-    r"git (?:status|log|diff|show|branch$|remote -v|rev-parse|ls-files|blame)|"
+    r"git (?:status|log|diff|show|branch$|branch (?:-[arv]+|--merged|--no-merged|--list)|remote -v|"
+    r"rev-parse|rev-list|ls-files|ls-remote|blame|describe|shortlog|reflog|grep|stash list|tag -l|"
+    r"config (?:--(?:local|global) )?(?:--get\S*|--list|-l))|"
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
     r"pip (?:list|show|freeze)|\S+ (?:--version|--help))(?:\s|$)")
 _REFUSED = re.compile(
+    r"^ *! \[(?:remote )?rejected\]|"
     r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
     r"could not |"
     r"unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
@@ -109,6 +112,8 @@ def failed(made: Made) -> bool:
     if not command(made):
         return required.writes(made.tool) and refuses(made.tool, made.result)
     lines = made.result.strip().split("\n")
+    while len(lines) > 1 and lines[-1].startswith("hint:"):
+        lines.pop()
     return len(lines[-1]) <= 300 and bool(_REFUSED.search(lines[-1])) or _one_refused(made, lines)
 
 

@@ -278,8 +278,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
 def only_calls(item: Item, row: Seen) -> bool:
     """Whether nothing but the calls can have failed the row: no part of what is expected that
     stands beside them, nothing that a signal says, and it came to its end."""
-    if any(signal.get("kind") in ("not_communicated", "assertion_not_met", "harness_error",
-                                  "exception", "executed_again") for signal in row.signals):
+    if any(signal.get("kind") in ("not_communicated", "assertion_not_met", "harness_error", "exception") for signal in row.signals):
         return False
     if row.termination and re.search(r"max|limit|length|timeout|error", row.termination):
         return False
