@@ -57,7 +57,7 @@ _FORMS = {
              r"(each |every )?(\w+ )?with (an? )?[-*•·+>~–—#](?!\w)|\bplus signs?\b|\bhash(es)?\b",
     "json": r"\bjson\b",
     "types": r"\bint(eger)?s?\b|\bfloats?\b|\bnumeric\b|\bstrings?\b|\btyped?\b|\btypes\b|"
-             r"schema|\(number|\bas (a )?numbers?\b|: ?number\b",
+             r"schema|[\"']\s*:\s*(N|n|x|#|\d+|<\w+>)\s*[,}]|\(number|\bas (a )?numbers?\b|: ?number\b",
     "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
               r"\bwhat (does|will|is)\b[^.?!]{0,80}\b(print|output|printed)\b",
 }

@@ -44,6 +44,8 @@ _GREEN = re.compile(
     r"assertions?|samples?|checks?)\b[^.!?\n]{0,30}\b(?:holds?|correct(?:ly)?|expected|"
     r"match(?:es)?|works?|pass(?:es|ed|ing)?|succeed(?:s|ed)?|fulfilled|satisfied|met|fine|ok|"
     r"okay)\b", re.I)
+GREEN_DUE = re.compile(r"\b(?:all|every) (?:unit |the )?tests? (?:are |is |to be )?"
+                       r"(?:green|pass(?:es|ing|ed)?)\b", re.I)
 _CODED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
 _GREEN_WORDS = ("pass", "green", "succe", "clean", " of ", "all ", "every", "each", "both")
 _OF = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
@@ -176,6 +178,14 @@ def failed(judge: str) -> bool:
     """Whether the words of a judge are checks of which each failed."""
     return len(judge) < _SHORT and bool(checks := _CHECK.findall(judge)) \
         and all(one.startswith("FAIL") for one in checks)
+
+
+def own_failed(row: Seen) -> bool:
+    """Whether the last tests that a datapoint ran failed, with no change after them."""
+    ran = [place for place, one in enumerate(row.made) if _is_test(one)
+           and outcome(one.result) is not None]
+    return bool(ran) and outcome(row.made[ran[-1]].result) is False and not any(
+        required.writes(one.tool) and not shell.looks(one) for one in row.made[ran[-1] + 1:])
 
 
 def none_ran(judge: str) -> bool:

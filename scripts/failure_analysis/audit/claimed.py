@@ -61,7 +61,9 @@ _SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": 
                 "mkdir": ("created",), "kill": ("killed", "stopped"), "chown": ("owner", "owned"),
                 "useradd": ("created", "added"), "ln": ("linked",),
                 "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
-                "crontab": ("scheduled",)}
+                "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
+                "cherry": ("picked", "applied")}
+_ALL = re.compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _OWN = re.compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
@@ -200,6 +202,9 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
     told = wording.kinds_told(sentence)
     others = frozenset().union(*(wording.kinds_of_tool(made.tool)[1] for made in done))
     same_kind = bool(told & kinds) and not told & kinds & others
+    if _ALL.search(sentence) and any(made.tool == one.tool for made in done) \
+            and not shell.command(done[0]):
+        return True  # of several of one kind all are said to be done
     if one.by_others:
         return same_kind and bool(_OWN.search(sentence)) and any(map(words.__contains__, nouns)) \
             and not any(noun in _all_of(made) for noun in nouns for made in done)
@@ -323,6 +328,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     judged = [name for name, value in row.scores.items() if value is not None]
     named = [name for name in row.failed if len(judged) > 1 or _WORDS.search(name)]
     lacking, known = _lacking(row, expected)
+    if _lines_alone(row, expected):
+        return True
     if exact and lacking:
         named = [name for name in named if not _WHOLE.search(name)]
     answers = state is True and lacking and all(map(_ANSWER.fullmatch, named))
@@ -332,6 +339,18 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+
+
+def _lines_alone(row: Seen, expected: object) -> bool:
+    """Whether all that a row failed is named in what is expected with a text that its answer lacks,
+    and it met all else that was judged, of which there is something."""
+    judged = {name: value for name, value in row.scores.items()
+              if isinstance(value, bool) and not _WHOLE.search(name)}
+    failed = [name for name in judged if not judged[name]]
+    said = _plain(row.spoken or row.answer)
+    return isinstance(expected, dict) and 0 < len(failed) < len(judged) and all(
+        isinstance(text := expected.get(name), str) and _plain(text) and _plain(text) not in said
+        for name in failed)
 
 
 def _silent_alone(row: Seen) -> bool:

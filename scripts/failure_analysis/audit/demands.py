@@ -22,7 +22,8 @@ _ASKS = re.compile(r"\b(?:answers?|respond|response|reply|output|return|give|pro
 # A form that is said right behind what is asked for.
 _PLAIN = re.compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
-                    r"\b(?:upper|lower) ?-?case only\b",
+                    r"\b(?:upper|lower) ?-?case only\b|\A(?:an? )?(?:whole number|integer)"
+                    r"(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re.compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
@@ -106,7 +107,10 @@ def _integer(sentence: str, gold: str) -> bool | None:
     """A whole number, with the sign that the question names."""
     found = _WHOLE.search(sentence)
     if not found:
-        return None
+        alone = _PLAIN.fullmatch(sentence.strip())
+        value = golds.number(gold) if alone else None
+        return (value.denominator == 1 if value is not None
+                else bool(re.search(r"[\d√π∞\\]", gold))) if alone else None
     value = golds.number(gold)
     if value is None:
         return golds.is_any_number(gold)

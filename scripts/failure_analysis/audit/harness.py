@@ -30,6 +30,8 @@ _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
 _LEFT = re.compile(r"(?<!try )(?<!attempt )(?<!chance )(?<!guess )\b(?:left|remain\w*|to (?:go|test|do))\b", re.I)
+_TESTS = re.compile(r"run_", re.I)  # their results are one while all is well
+_COUNTED = re.compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 _LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
@@ -90,7 +92,8 @@ def _repeated(row: Seen) -> list[Made]:
         if earlier is made:
             continue
         if made.tool.startswith(_NO_CALL):
-            if required.writes(earlier.tool) and earlier.result_hash != made.result_hash:
+            if required.writes(earlier.tool) and (earlier.result_hash != made.result_hash
+                                                  or _COUNTED.match(made.result)):
                 again.append(made)
         elif look_ups.key(earlier) != look_ups.key(made):
             return []
@@ -186,7 +189,8 @@ def _getting_on(made: Sequence[Made]) -> bool:
     keys = [look_ups.key(one) for one in last]
     if len(last) == _NEW_CALLS and (_counts_on(made, len(set(keys)) == 1)):
         return True
-    read = [one.result_hash for one in last if not required.writes(one.tool)]
+    read = [one.result_hash for one in last
+            if not required.writes(one.tool) and not _TESTS.match(one.tool)]
     return (len(last) >= _FEWEST_NEW and len(set(keys)) == len(last) and not last[-1].failed
             and len(set(read)) == len(read)
             and (len(last) == _NEW_CALLS or not any(map(_failed, last)))

@@ -88,6 +88,9 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: checked.none_ran(row.judge)),
         ("check_failed", "are judged by checks that say that they failed",
          lambda row: checked.failed(row.judge)),
+        ("own_tests_failed", "failed their own last tests, where all are to pass",
+         lambda row: bool(checked.GREEN_DUE.search(tool_calls.result_text(item.expected)))
+         and checked.own_failed(row)),
         ("nothing_changed", "are judged by a log that shows no change of any file",
          lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",
@@ -137,8 +140,8 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
 def _gives_up(answer: str, expected: object) -> bool:
     """Whether an answer says that it could not, or that there is none. Where one letter is
     expected, that may be the text of a choice."""
-    return wording.refuses(answer) or expected is not None and wording.abstains(answer) \
-        and len(tool_calls.result_text(expected).strip()) > _LETTER
+    return wording.refuses(answer) or wording.abstains(answer) and (
+        expected is None or len(tool_calls.result_text(expected).strip()) > _LETTER)
 
 
 def _others_did(item: Item) -> bool:

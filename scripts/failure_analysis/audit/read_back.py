@@ -42,6 +42,7 @@ _TAKES = re.compile(r"(?:^|_)(?:remove|delete|detach|unassign|unsubscribe|revoke
 _OLD = re.compile(r"old|prev|orig|max|min|default|avg|mean|last|initial|before|limit|reply", re.I)
 _TOKEN = re.compile(r"(?=[\w./@:+-]*\d)[\w./@:+-]{3,}")
 _SHORTEST = 3
+_STATUS = re.compile(r"(?:\w+_)?(?:status|state)", re.I)
 
 
 class Act(NamedTuple):
@@ -55,7 +56,8 @@ class Act(NamedTuple):
 
 def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     """(the sentence, what the record says) of a deed reported as done, or as done in whole."""
-    if not row.made or not any(map(_acts, row.made)) or required.state(row) is True:
+    if not row.made or not any(map(_acts, row.made)) \
+            or required.state(row) is True and row.outcome != "pass":
         return None
     left = next(_in_part(row), None)
     text = row.answer or row.spoken
@@ -178,6 +180,22 @@ def _peers_see(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
         for other in _read_after(row) for one in other.reads)
 
 
+def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the same look-up behind the same write shows one state elsewhere, and here another."""
+    said, mine, key = _parsed(read.result), _key(act.made), _key(read)
+    here = {name: value for name, value in said.items() if _STATUS.fullmatch(name)
+            and isinstance(value, str)} if isinstance(said, dict) else {}
+    if not here:
+        return False
+    there = [other for row in rows if row.made and any(_key(made) == mine for made in row.made)
+             for act_ in _read_after(row) if _key(act_.made) == mine
+             for one in act_.reads if _key(one) == key and one.result_hash != read.result_hash
+             and isinstance(other := _parsed(one.result), dict)]
+    return len(there) > 1 and any(
+        {other.get(name) for other in there} == {there[0].get(name)} != {value}
+        and isinstance(there[0].get(name), str) for name, value in here.items())
+
+
 def _field_differs(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the object that was written has another value under the key that was, or none."""
     said = _parsed(read.result)
@@ -298,4 +316,4 @@ def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
 _TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
-                             _has_none, _peers_see, _otherwise)
+                             _has_none, _peers_see, _peers_state, _otherwise)

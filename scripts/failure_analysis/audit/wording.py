@@ -129,7 +129,8 @@ _REPORTS = re.compile(
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
 _NOT_SO = re.compile(
     r"\b(?:if|when|whenever|unless|cannot|not|never|no|unable|failed|about to|previously|"
-    r"originally|earlier|ago|last|you have|you had|you['’]ve|records?|"
+    r"originally|earlier|ago|last (?:week|month|year|night|time|summer|winter|\w+day)|you have|"
+    r"you had|you['’]ve|(?<!the )(?<!the new )(?<!a )(?<!your )records|records? (?:show|say|state|indicate)s?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
     r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
@@ -143,7 +144,7 @@ _KINDS = {
               r"order(?:ed)?|purchas(?:ed?)|buy|bought|plac(?:ed?)|post(?:ed)?|sav(?:ed?)|"
               r"upload(?:ed)?|set up|issued?|writ(?:e|ten)|insert(?:ed)?|record(?:ed)?|"
               r"log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
-    "send": r"send|sent|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
+    "send": r"send|sent|submit(?:ted)?|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
             r"notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|invit(?:ed?)|post(?:ed)?|issued?|"
             r"repl(?:y|ied)",
     "change": r"updat(?:ed?)|chang(?:ed?)|modif(?:y|ied)|edit(?:ed)?|adjust(?:ed)?|set|"
