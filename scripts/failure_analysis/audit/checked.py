@@ -240,7 +240,8 @@ def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     last = row.made[-1] if row.made else None
     if last is None or len(last.result) > 2_000 or not _DIFFERS.search(last.result):
         return None
-    claim = next((one for one in _sentences(row.answer) if _SAME.search(one)
+    text = re.sub(r"\{[^{}]*\}", " ", row.answer)
+    claim = next((one for one in _sentences(text) if _SAME.search(one)
                   and not _UNSURE.search(one)), None)
     return (claim, f"{last.tool} -> {last.result[-300:]}") if claim else None
 

@@ -186,7 +186,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     told = wording.reports(row.spoken or row.answer) if left else []
-    done = shell.wrote(row) if told else []
+    done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
             if _speaks_of(sentence, one, done) and not _read_so(sentence, row):

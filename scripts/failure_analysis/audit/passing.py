@@ -64,7 +64,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
             one.how == "missing" for one in open_[row.ident])),
         ("required_elsewhere", "made a required call for another object alone",
          lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
-         and required.state(row) is not True and not all(open_.values())),
+         and not all(open_.values()) and (required.state(row) is not True or len(
+             {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS)),
         ("empty_answer", "are empty: no answer, no call",
          lambda row: expects is not False and _is_empty(row)
          and whole.runs[row.run].answered > 0 and not idle()),

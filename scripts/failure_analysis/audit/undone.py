@@ -25,7 +25,7 @@ _DRAFTS = re.compile(r"(?:^|_)(?:create|save|write|update|edit|make|prepare|comp
 # A name of which the last letter or number tells objects apart (`Easter B`).
 _LABELLED = re.compile(r"([A-Z]\w+(?: \w+)*) ([A-Z]|\d{1,3})")
 # What only fills in a form, and the result of a step that leaves it.
-_FILLS = re.compile(r"(?:type|fill|select|hover|focus|clear|check|uncheck)(?:_(?:text|in|field|input|"
+FILLS = re.compile(r"(?:type|fill|select|hover|focus|clear|check|uncheck)(?:_(?:text|in|field|input|"
                     r"option|element|form|box))?$", re.I)
 _GIVEN_UP = re.compile(r"\W*(?:\w+ ){0,3}(?:discarded|abandoned|dismissed|closed without saving|not "
                        r"saved)\b.{0,20}\Z", re.I | re.S)
@@ -58,7 +58,7 @@ def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
     if not left:
         return []
     spare = [one for one in shell.wrote(row) if not _DRAFTS.search(one.tool)
-             and not _FILLS.match(one.tool) and not _GIVEN_UP.match(one.result)
+             and not FILLS.match(one.tool) and not _GIVEN_UP.match(one.result)
              and not any(required.fulfils(one, call) for call in wanted)]
     left = [_elsewhere(one, spare) for one in left]
     strayed = {one.call.name for one in left if one.how == ELSEWHERE}

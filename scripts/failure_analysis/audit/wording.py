@@ -143,7 +143,7 @@ _KINDS = {
               r"open(?:ed)?|register(?:ed)?|enrol(?:l|led)?|submit(?:ted)?|fil(?:ed?)|"
               r"order(?:ed)?|purchas(?:ed?)|buy|bought|plac(?:ed?)|post(?:ed)?|sav(?:ed?)|"
               r"upload(?:ed)?|set up|issued?|writ(?:e|ten)|insert(?:ed)?|record(?:ed)?|"
-              r"log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
+              r"stor(?:ed?)|log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
     "send": r"send|sent|submit(?:ted)?|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
             r"notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|invit(?:ed?)|post(?:ed)?|issued?|"
             r"repl(?:y|ied)",
@@ -154,7 +154,7 @@ _KINDS = {
               r"resum(?:ed?)|suspend(?:ed)?|add(?:ed)?|remov(?:ed?)|schedul(?:ed?)|assign(?:ed)?|"
               r"lock(?:ed)?|unlock(?:ed)?|writ(?:e|ten)|insert(?:ed)?|overwrit(?:e|ten)|"
               r"format(?:ted)?|fill(?:ed)?|put|mark(?:ed)?|merg(?:ed?)|restor(?:ed?)|"
-              r"restart(?:ed)?|approv(?:ed?)|grant(?:ed)?",
+              r"restart(?:ed)?|stor(?:ed?)|approv(?:ed?)|grant(?:ed)?",
     "remove": r"cancel(?:l?ed)?|delet(?:ed?)|remov(?:ed?)|clos(?:ed?)|drop(?:ped)?",
     "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
            r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",
