@@ -25,8 +25,9 @@ _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|
          r"at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|replied|"
-           r"responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?(error code[: ]*|status code[: ]*)?")
+           r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
+           r"replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"(error code[: ]*|status code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
@@ -64,7 +65,8 @@ _FAULT_WORDS = re.compile(
     r"too many requests|out of memory|\"error.{0,200}\"(code|status)\": ?" + _CODE, re.I | re.S)
 _OF_ERRORS = re.compile(r"\bhttp\b|status code|(?<!standard )(?<!rounding )(?<!sampling )"
                         r"(?<!squared )(?<!absolute )(?<!relative )(?<!margin of )(?<!type i )"
-                        r"\berrors?\b(?! (?:probabilit|rate|bar|margin|term|of measure))|exception|gateway|traceback|time-?out|"
+                        r"\berrors?\b(?! (?:probabilit|rate|bar|margin|term|of measure))|"
+                        r"exception|gateway|traceback|time-?out|"
                         r"\bhtml\b|web ?page", re.I)
 ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
                        re.I)

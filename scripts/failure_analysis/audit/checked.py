@@ -90,7 +90,8 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
-_DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
+_DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b(?! ?[:=] ?0)|"
+                      r"\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
@@ -222,7 +223,7 @@ def _words(row: Seen, question: str) -> tuple[str, str] | None:
     over = [one for one in _WORDS_COUNTED.finditer(row.judge)
             if most and all(int(number) > int(most[1]) for number in one.groups() if number)]
     if most and len(over) == 1 and _UNSURE.search(row.answer[:most.start()]) is None \
-            and most[1] in row.question:
+            and most[1] in question:
         return most[0], row.judge[:300]
     said = [one for one in _WORDS_SAID.finditer(row.answer)]
     counted = {number for one in _WORDS_COUNTED.finditer(row.judge)

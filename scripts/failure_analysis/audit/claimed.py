@@ -328,12 +328,11 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     judged = [name for name, value in row.scores.items() if value is not None]
     named = [name for name in row.failed if len(judged) > 1 or _WORDS.search(name)]
     lacking, known = _lacking(row, expected)
-    if _lines_alone(row, expected):
-        return True
     if exact and lacking:
         named = [name for name in named if not _WHOLE.search(name)]
     answers = state is True and lacking and all(map(_ANSWER.fullmatch, named))
-    if answers and not _other_figure(row, lacking) and not _said_otherwise(row):
+    if answers and not _other_figure(row, lacking) and not _said_otherwise(row) \
+            or _lines_alone(row, expected):
         return True
     if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
         return False

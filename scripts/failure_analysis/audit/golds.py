@@ -35,7 +35,8 @@ _AS_EXAMPLE = re.compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
-_ASIDE = re.compile(r"[(\[](?:ans|answer|solution|gold|key)\.?(?: [a-z]+){0,4}\s*[:=]\s*([^()\[\]\n]{1,200})[)\]]",
+_ASIDE = re.compile(r"[(\[](?:ans|answer|solution|gold|key)\.?(?: [a-z]+){0,4}\s*[:=]\s*"
+                    r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
 _SENTENCES = re.compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re.compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"

@@ -29,7 +29,8 @@ _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
 _WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
-_LEFT = re.compile(r"(?<!try )(?<!attempt )(?<!chance )(?<!guess )\b(?:left|remain\w*|to (?:go|test|do))\b", re.I)
+_LEFT = re.compile(r"(?<!try )(?<!trie )(?<!attempt )(?<!chance )(?<!guess )"
+                   r"\b(?:left|remain\w*|to (?:go|test|do))\b", re.I)
 _TESTS = re.compile(r"run_", re.I)  # their results are one while all is well
 _COUNTED = re.compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
@@ -198,7 +199,7 @@ def _getting_on(made: Sequence[Made]) -> bool:
             and not set(read) & {one.result_hash for one in before})
 
 
-def _counts_on(made: Sequence[Made], is_one: bool) -> bool:
+def _counts_on(made: Sequence[Made], is_one: bool = True) -> bool:
     """Whether the last calls are steps that got further each time: their results are one text in
     which a number grows, or one in which what is left falls, and none speaks of waiting."""
     last = look_ups.key(made[-1])

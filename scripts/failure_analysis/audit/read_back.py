@@ -181,7 +181,7 @@ def _peers_see(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 
 def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
-    """Whether the same look-up behind the same write shows one state elsewhere, and here another."""
+    """Whether the same look-up behind the same write shows one state elsewhere, another here."""
     said, mine, key = _parsed(read.result), _key(act.made), _key(read)
     here = {name: value for name, value in said.items() if _STATUS.fullmatch(name)
             and isinstance(value, str)} if isinstance(said, dict) else {}

@@ -54,6 +54,7 @@ _MOVES = re.compile(
     r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
 _FAULT = re.compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
+_OTHER_FAULTS = frozenset(("not_communicated", "assertion_not_met", "harness_error", "exception"))
 _MOST_SHOWN, _SEVERAL = 6, 2
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
@@ -306,9 +307,8 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
 def only_calls(item: Item, row: Seen) -> bool:
     """Whether nothing but the calls can have failed the row: no part of what is expected that
     stands beside them, nothing that a signal says, and it came to its end."""
-    if any(signal.get("kind") in ("not_communicated", "assertion_not_met", "harness_error", "exception") for signal in row.signals):
-        return False
-    if row.termination and re.search(r"max|limit|length|timeout|error", row.termination):
+    if any(signal.get("kind") in _OTHER_FAULTS for signal in row.signals) or re.search(
+            r"max|limit|length|timeout|error", row.termination or ""):
         return False
     if not isinstance(item.expected, Mapping):
         return True

@@ -25,10 +25,10 @@ _DRAFTS = re.compile(r"(?:^|_)(?:create|save|write|update|edit|make|prepare|comp
 # A name of which the last letter or number tells objects apart (`Easter B`).
 _LABELLED = re.compile(r"([A-Z]\w+(?: \w+)*) ([A-Z]|\d{1,3})")
 # What only fills in a form, and the result of a step that leaves it.
-FILLS = re.compile(r"(?:type|fill|select|hover|focus|clear|check|uncheck)(?:_(?:text|in|field|input|"
-                    r"option|element|form|box))?$", re.I)
-_GIVEN_UP = re.compile(r"\W*(?:\w+ ){0,3}(?:discarded|abandoned|dismissed|closed without saving|not "
-                       r"saved)\b.{0,20}\Z", re.I | re.S)
+FILLS = re.compile(r"(?:type|fill|select|hover|focus|clear|check|uncheck)(?:_(?:text|in|field|"
+                   r"input|option|element|form|box))?$", re.I)
+_GIVEN_UP = re.compile(r"\W*(?:\w+ ){0,3}(?:discarded|abandoned|dismissed|closed without saving|"
+                       r"not saved)\b.{0,20}\Z", re.I | re.S)
 _FEW_TOOLS = 4
 _SHORTEST_WORD = 4
 _NEARLY_ALL = 0.9

@@ -130,7 +130,8 @@ _REPORTS = re.compile(
 _NOT_SO = re.compile(
     r"\b(?:if|when|whenever|unless|cannot|not|never|no|unable|failed|about to|previously|"
     r"originally|earlier|ago|last (?:week|month|year|night|time|summer|winter|\w+day)|you have|"
-    r"you had|you['’]ve|(?<!the )(?<!the new )(?<!a )(?<!your )records|records? (?:show|say|state|indicate)s?|"
+    r"you had|you['’]ve|(?<!the )(?<!the new )(?<!a )(?<!your )records|"
+    r"records? (?:show|say|state|indicate)s?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
     r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
