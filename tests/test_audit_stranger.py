@@ -1,6 +1,7 @@
 """What the faults of a stranger's worlds have in general, each beside its decoy."""
 
 import pytest
+from tests.test_audit_form_said import call, item, point, run
 
 from failure_analysis.audit import (
     asks,
@@ -21,7 +22,6 @@ from failure_analysis.audit import (
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.undone import Undone
-from tests.test_audit_form_said import call, item, point, run
 
 
 @pytest.mark.parametrize(("question", "form", "asked"), [

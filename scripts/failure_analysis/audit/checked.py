@@ -90,7 +90,8 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
-_DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b(?! ?[:=] ?0)|"
+_DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b"
+                      r"(?! ?[:=] ?0)|"
                       r"\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
