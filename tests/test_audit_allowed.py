@@ -42,7 +42,7 @@ WORLDS = {
              put(id="c-2", minutes=150), put(id="c-2", minutes=120), put(id="c-2", minutes=240)),
     ], [
         *say("member", LEVELS, "High.", "low", "medium"),
-        *say("passed", LEVELS, "critical", "high", "medium", passing=("critical",)),
+        *say("passed", LEVELS, "critical", "high", passing=("critical",)),
         *say("alone", LEVELS, "critical", "high"),
         *say("other", LEVELS, "critical", "severe", "high", "urgent"),
         *say("open", "Name a fruit, such as one of plum, pear or fig.", "apple", "plum", "pear"),
@@ -93,7 +93,7 @@ WORLDS = {
         *say("many", "How many replies has it?", "olga", "3", "4"),
     ], [
         *say("words", "How many replies has it?", "several", "3", "4"),
-        *say("right", "How many replies has it?", "olga", "3", "4", passing=("olga",)),
+        *say("right", "How many replies has it?", "olga", "3", "4", passing=("olga", "olga")),
         *say("both", "How many replies has it and who wrote most?", "olga", "3", "4"),
     ]),
     "gold_rounded": ([

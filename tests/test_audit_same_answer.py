@@ -255,7 +255,8 @@ def test_the_final_answer_of_a_response(text: str, answer: str) -> None:
 
 @pytest.mark.parametrize(("answer", "gold", "question", "rule"), [
     ("1.234e3", "1,234", "How much?", "number"), ("0.5", "1/2", "How much?", "number"),
-    ("0.5", "1/2", "How much, as a fraction?", ""), ("1 234", "1234", "How much?", ""),
+    ("0.5", "1/2", "How much, as a fraction?", ""),
+    ("1 234", "1234", "How much?", "number"), ("12 34", "1234", "How much?", ""),
     ("12", "1, 2", "Which?", ""), ("5 km", "5 kilometers", "How far?", "number"),
     ("5 km", "5 m", "How far?", ""), ("50%", "50", "What percent is it?", "unit"),
     ("30 minutes", "30", "It took 30 minutes. How many hours?", ""),

@@ -2,13 +2,12 @@
 cannot be said for sure they are different: whoever compares here makes a suspicion of it."""
 
 import re
-import unicodedata
 from collections import Counter
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from failure_analysis.audit import asks, demands, values
+from failure_analysis.audit import asks, demands, names, values
 from failure_analysis.audit.latex import commuted, unlatexed, unspaced
 from failure_analysis.audit.normal import (
     QUOTED,
@@ -28,7 +27,6 @@ from failure_analysis.patterns import re_compile
 
 _ROOM = 200  # characters that the form of an answer may add
 _ARTICLE = re_compile(r"^(?:the|an?) (?=\w{2})", re.I)
-_TITLE = re_compile(r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|lady|captain|judge)\.? ", re.I)
 _ABBREVIATED = re_compile(r"\b(Mr|Mrs|Ms|Dr|Prof|St|Jr|Sr)\.", re.I)
 
 
@@ -112,52 +110,17 @@ def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         and not case_matters(a, b, question, asked)
 
 
-def _accents(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """A name with and without its accents, where no word of another language is asked for."""
-    if answer.isascii() == gold.isascii() or not core(gold)[:1].isupper() or "case" in asked:
-        return False
-    a, b = (_unaccented(core(text)) for text in (answer, gold))
-    return bool(a & b) and not re.search(
-        r"\btranslat|\baccents?\b|\bdiacritic|\bword\b|\bin [A-Z]\w+(?:sh|an|ch|ese|ic)\b",
-        question)
-
-
-def _unaccented(name: str) -> set[str]:
-    """A name in plain letters: without its accents, and in each way of writing German and
-    Scandinavian letters."""
-    return {"".join(sign for sign in unicodedata.normalize("NFD", name.translate(letters))
-                    if not unicodedata.combining(sign))
-            for letters in ({}, _TWO_LETTERS, _TWO_LETTERS | _ONE_LETTER)}
-
-
-_TWO_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe",
-                              "å": "aa", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Æ": "Ae", "Ø": "Oe",
-                              "Å": "Aa", "œ": "oe", "ł": "l", "Ł": "L", "đ": "d", "ð": "d",
-                              "þ": "th", "Þ": "Th", "ı": "i"})
-_ONE_LETTER = str.maketrans({"ø": "o", "Ø": "O", "å": "a", "Å": "A", "ä": "a", "Ä": "A", "ö": "o",
-                             "Ö": "O", "ü": "u", "Ü": "U", "æ": "ae", "Æ": "Ae"})
-
-
-def _title(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """A person with and without a title, where one is asked for and no other of that name has
-    one."""
-    if not _TITLE.match(gold) and not _TITLE.match(answer) \
-            or not re.search(r"\bwho(m|se)?\b", asks.asking(question), re.I) \
-            or re.search(r"\btitles?\b|\bfull name|\baddressed?\b", question, re.I):
-        return False
-    a, b = (core(_TITLE.sub("", core(text), count=1)) for text in (answer, gold))
-    titled = {text.casefold().replace(".", "") for text in re.findall(
-        rf"\b(\w+\.?) {re.escape(b)}\b", question) if _TITLE.match(f"{text} ")}
-    return a == b != "" and len(titled) < 2 and bool(
-        _TITLE.match(gold)) != bool(_TITLE.match(answer))
-
-
 def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if not any(sign in text for text in (answer, gold) for sign in "\\^{$"):
+    if not any(sign in text for text in (answer, gold) for sign in "\\^{$") \
+            or _PATTERN.search(gold):
         return False
     a, b = (unlatexed(core(text)) for text in (answer, gold))
     return unspaced(a) == unspaced(b) != "" or _numbers(a, b, question, asked) \
         or commuted(a) == commuted(b) != ""
+
+
+# A regular expression, in which a sign with a backslash is another one than without.
+_PATTERN = re_compile(r"\\[dwsDWS](?![A-Za-z])|\(\?[:=!<P]|\[\^|\A\^.*\$\Z")
 
 
 def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -209,7 +172,17 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
                            for text in (answer, gold)), question)
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
-    return not _digits_differ(answer, gold, asked) and _names(asks.asking(question), a[1] or b[1])
+    unit = a[1] or b[1]
+    return not _digits_differ(answer, gold, asked) and (
+        _names(asks.asking(question), unit) or _in_unit(question) == {unit})
+
+
+@lru_cache(maxsize=4)
+def _in_unit(question: str) -> frozenset[str]:
+    """The units in which a question wants its answer, as it says with `in`."""
+    named = re.findall(r"\b(?:in|to|into) (?:the )?([$€£%°]|[^\W\d_][\w/°²³]*)", question)
+    return frozenset(values.unit(word) for word in named
+                     if values.unit(word) in values.UNITS and values.unit(word) != "in")
 
 
 def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -357,8 +330,10 @@ def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> frozenset:
-    matters = any(case_matters(answer, part.strip(), question, asked) for part in gold.split(",")
-                  if len(part.strip()) > 1)
+    quotes = "[]{}\" " if gold[:2] in ('["', '{"') else " "
+    parts = [part.strip(quotes) for part in gold.split(",")]
+    matters = len(set(map(str.casefold, parts))) < len(set(parts)) or any(
+        case_matters(answer, part, question, asked) for part in parts if len(part) > 1)
     return asked | {"case"} if matters else asked
 
 
@@ -393,7 +368,7 @@ def _part(part: str, asked: frozenset) -> str:
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
           ("formula", _formula),
           ("assignment", _assignment), ("article", _article),
-          ("accents", _accents), ("title", _title), ("number", _numbers),
+          ("accents", names.accents), ("title", names.title), ("number", _numbers),
           ("number", _spelled), ("unit", _units), ("number", _counted),
           ("duration", _duration), ("date", _date),
           ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))

@@ -28,6 +28,8 @@ _CLOSED = re.compile(
     rf"\b(?:accepts?|permits?|allows?|supports?|takes)(?: only| just)?:? [(\[{{]?{_LIST}|"
     rf"\b(?:must|can|may|has to|have to|should)(?: only)? be (?:either |one of )?:?{_LIST}|"
     rf"\b[a-z]+s are (?:either |only )?{_LIST}|"
+    rf"\bone (?:\w+ )?(?:of|from|among|out of){_THESE}{_LIST}|"
+    r"(?<![\w|\\(\[?*+.^$])([A-Za-z][\w+-]*(?:\|[A-Za-z][\w+-]*){1,9})(?![\w|\\)\]?*+.^$])|"
     r"\b(?:labels?|classes|categories|options|choices|values|levels|grades|priorities)"
     rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
@@ -45,6 +47,7 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"(?:^|_)(?:types|categories|priorities|labels|statuses|kinds|levels|"
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
+_LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
 _LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S")
 _KEYS = re.compile(
     r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
@@ -59,17 +62,18 @@ _NO_MORE = re.compile(r"\"additionalProperties\"\s*:\s*false", re.I)
 
 
 class Place(NamedTuple):
-    """A value of a gold, and what the datapoints have in its place."""
+    """A value of a gold, and what the failing datapoints and those that passed have in its
+    place."""
 
     gold: str
     said: list[tuple[Seen, str]]
+    passed: list[str]
 
 
 def none_of_them(item: Item, whole: Whole) -> Fault | None:
-    """A value of the gold is none of those that a closed list allows, and all that the datapoints
-    have in its place is; nobody passed."""
-    if any(row.outcome == "pass" for row in item.rows) or len(judged_models(item)) < 2 \
-            or not any(row.outcome == "fail" for row in item.rows):
+    """A value of the gold is none of those that a closed list allows, and what the failing
+    datapoints have in its place is; who passed has the gold's."""
+    if len({row.model for row in item.rows if row.outcome == "fail"}) < 2:
         return None
     lists = list(_lists(item))
     for place in _places(item) if lists else ():
@@ -77,6 +81,8 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
             rows = [row for row, text in place.said if _is_one(text, allowed)]
             models = {row.model for row in rows}
             if len(models) > 1 and 3 * len(rows) >= 2 * len(place.said) \
+                    and not any(_is_one(text, allowed) for text in place.passed) \
+                    and len(rows) > len(place.passed) \
                     and 2 * len(models) >= len(judged_models(item)) \
                     and not _is_one(place.gold, allowed):
                 return Fault("A value of what is expected is none of those that are allowed.",
@@ -96,6 +102,8 @@ def _lists(item: Item) -> Iterator[list[str]]:
         if not any(map(low.__contains__, _SIGNS)):
             continue
         yield from filter(None, map(_of_json, _ENUM.findall(text)))
+        if span := _LETTERS.search(text):
+            yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
         if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
                 _LETTERED.findall(text)))) > 1:
             yield letters
@@ -150,26 +158,27 @@ def _is_one(text: str, allowed: Sequence[str]) -> bool:
 
 def _places(item: Item) -> Iterator[Place]:
     """The values of a gold, each with what the datapoints say or call in its place."""
-    gold, rows = item.expected, [row for row in item.rows if row.outcome == "fail"]
+    gold, judged = item.expected, [row for row in item.rows if row.outcome != "unjudged"]
     value = normal.parsed(gold) if isinstance(gold, str) else gold
-    calls = _calls(value)
-    if calls:
-        for name, given in calls:
-            for path, one in _leaves(given):
-                said = [(row, text) for row in rows if (text := _called(row.made, name, path))]
-                yield Place(one, said)
+    for name, given in _calls(value):
+        for path, one in _leaves(given):
+            yield _place(one, [(row, _called(row.made, name, path)) for row in judged])
+    if _calls(value):
         return
     if isinstance(value, dict):
-        said_of = [(row, _object(row)) for row in rows]
+        said_of = [(row, object_of(row)) for row in judged]
         for path, one in _leaves(value):
-            yield Place(one, [(row, text) for row, said in said_of
-                              if (text := dict(_leaves(said)).get(path))])
+            yield _place(one, [(row, dict(_leaves(said)).get(path, "")) for row, said in said_of])
     if (plain := golds.plain(gold)) is not None:
-        yield Place(plain, [(row, text) for row in rows if not _object(row)
-                            and (text := final(row.answer))])
+        yield _place(plain, [(row, final(row.answer)) for row in judged if not object_of(row)])
 
 
-def _object(row: Seen) -> dict:
+def _place(gold: str, said: list[tuple[Seen, str]]) -> Place:
+    return Place(gold, [(row, text) for row, text in said if text and row.outcome == "fail"],
+                 [text or row.answer for row, text in said if row.outcome == "pass"])
+
+
+def object_of(row: Seen) -> dict:
     """The JSON object that a datapoint answers; empty for anything else."""
     said = normal.parsed(normal.unfenced(final(row.answer) or row.answer))
     return said if isinstance(said, dict) else {}
@@ -203,7 +212,7 @@ def key_too_many(item: Item, whole: Whole) -> Fault | None:
     keys = _only_keys(item.question)
     if not keys or not gold.keys() - keys or not gold.keys() & keys:
         return None
-    rows = [row for row in item.rows if row.outcome == "fail" and (said := _object(row))
+    rows = [row for row in item.rows if row.outcome == "fail" and (said := object_of(row))
             and said.keys() <= keys]
     models = {row.model for row in rows}
     return Fault("What is expected has a key that the question forbids.", sides(

@@ -24,7 +24,9 @@ _LASTING = re_compile(r"duration|length|interval|offset|elapsed|lap|pace|split|r
 _SET = re_compile(
     r"(^|_)(ids?|tags?|labels?|recipients?|to|cc|bcc|emails?|attendees?|participants?|invitees?|"
     r"members?|guests?|users?|assignees?|topics?|categor(y|ies)|keywords?|permissions?|scopes?|"
-    r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?)$", re.I)
+    r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?|days|extras|toppings|"
+    r"devices|languages|skills|roles|groups|channels|services|add_?ons|interests|hobbies)$", re.I)
+_WEEKDAY = re_compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?", re.I)
 # Lists of objects that are one beside the other, as those of an order are.
 _LINES = re_compile(r"(^|_)(lines?|items?|products?|positions?|articles?|goods)$", re.I)
 _CLOCK = re_compile(r"time|start|begin|end|_at$|deadline|alarm|expir|from|until|to$", re.I)
@@ -58,6 +60,9 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
         return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
                    for key in {**a, **b})
     if isinstance(a, list) and isinstance(b, list):
+        if len(a) == len(b) > 1 and all(isinstance(day, str) and _WEEKDAY.fullmatch(day)
+                                        for day in (*a, *b)):
+            return {day.casefold()[:3] for day in a} == {day.casefold()[:3] for day in b}
         return len(a) == len(b) and all(same(x, y, name, capitals, ordered=ordered)
                                         for x, y in zip(a, b, strict=True))
     if isinstance(a, list) != isinstance(b, list) and capitals not in ("identifiers", "all"):

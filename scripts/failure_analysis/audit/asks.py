@@ -13,11 +13,15 @@ _FORMS = {
             r"regular expr|"
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
             r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
-            r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b",
+            r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b|\b(capital|small) "
+            r"['\"‘“`]?[a-z]['\"’”`]?(?![\w'’ ])|\b(with|has|have|using) (a |an |its |the )?"
+            r"(initial |inner |leading |two |three )?capitals?\b(?! of| cit| gain)",
     "number": r"\bdecimals?\b|\bin (digits|figures)\b|\bnumerals?\b|\bround(ed)?\b|"
               r"significant (figure|digit)|as an? (\w+ )?(fraction|"
               r"percent|percentage|ratio|integer|mixed number|common fraction)|simplest form|"
-              r"simplified|lowest terms|scientific notation|\bnearest\b|(no|without|with|use) "
+              r"simplified|\b(in|as a|fully|be|form) reduced\b|\breduced(?=\W*$| form| fraction| "
+              r"ratio)|\breduce (the|your|it|to lowest)\b|irreducible|lowest terms|"
+              r"scientific notation|\bnearest\b|(no|without|with|use) "
               r"(a |any |the )?(leading|trailing)|in words|improper fraction|as a percent|"
               r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen) digits\b",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
@@ -48,13 +52,16 @@ _FORMS = {
             r"\bjson (only|alone)\b|only (the )?(valid |raw )?json|"
             r"\b(nothing|no (text|words?|prose|comments?)) (but|except|around|outside|besides?) "
             r"(the |a )?(valid )?(json|code|object|array)|directly parse?able",
+    "fenced": r"\b(in|inside|within|as|use|using|with)( an?| one| single| triple| the| \w+)* "
+              r"(code[ -]?blocks?|code fences?|fenced \w+|back-?ticks)\b",
     "marks": r"\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
              r"bullet (sign|character)|\bstars?\b[^.?!]{0,20}\bbullet|(?<!\w)(['\"‘“`])"
              r"[-*•·+>~–—#]{1,3}['\"’”`](?!\w)|\b(start\w*|begin\w*|prefix\w*|mark\w*|lead\w*) "
              r"(each |every )?(\w+ )?with (an? )?[-*•·+>~–—#](?!\w)|\bplus signs?\b|\bhash(es)?\b",
     "json": r"\bjson\b",
     "types": r"\bint(eger)?s?\b|\bfloats?\b|\bnumeric\b|\bstrings?\b|\btyped?\b|\btypes\b|"
-             r"schema|\(number|\bas (a )?numbers?\b|: ?number\b",
+             r"schema|[\"']\s*:\s*(N|n|x|#|\d+|<\w+>)\s*[,}]|\(number|"
+             r"\bas (a )?numbers?\b|: ?number\b",
     "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
               r"\bwhat (does|will|is)\b[^.?!]{0,80}\b(print|output|printed)\b",
 }

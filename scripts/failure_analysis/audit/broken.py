@@ -12,7 +12,10 @@ _ENDED = re.compile(
     r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?"
     r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
     r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
-    r"(worker|node|pod|instance|machine)[_ ](lost|died|killed|evicted|terminated|crashed)|"
+    r"(worker|node|pod|instance|machine|browser|page|tab|kernel|process|session|runtime|vm|"
+    r"simulator|emulator|device|desktop|display|engine|backend|driver|executor|game|shell)[_ -]"
+    r"(lost|died|dead|killed|evicted|terminated|crash(ed)?|disconnected|gone|hung|unreachable)\b|"
+    r"(^|_)(oom([_-]?killed)?|sigkill|segfault|segmentation_fault)$|"
     r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
     r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b",
     re.I)
@@ -22,7 +25,9 @@ _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|
          r"at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status)( error)?[:\s]+)?(http[\s/\d.]*?)?(error code[: ]*|status code[: ]*)?")
+           r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
+           r"replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"(error code[: ]*|status code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
@@ -58,7 +63,10 @@ _FAULT_WORDS = re.compile(
     r"overloaded|(internal|server|api|rate|timeout|connection|unavailable)[_ ]?(server[_ ])?(error|"
     r"limit|exceeded)|timed? ?out|unexpected error|unavailable|try again later|bad gateway|"
     r"too many requests|out of memory|\"error.{0,200}\"(code|status)\": ?" + _CODE, re.I | re.S)
-_OF_ERRORS = re.compile(r"\bhttp\b|status code|\berrors?\b|exception|gateway|traceback|time-?out|"
+_OF_ERRORS = re.compile(r"\bhttp\b|status code|(?<!standard )(?<!rounding )(?<!sampling )"
+                        r"(?<!squared )(?<!absolute )(?<!relative )(?<!margin of )(?<!type i )"
+                        r"\berrors?\b(?! (?:probabilit|rate|bar|margin|term|of measure))|"
+                        r"exception|gateway|traceback|time-?out|"
                         r"\bhtml\b|web ?page", re.I)
 ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
                        re.I)
@@ -123,11 +131,23 @@ _TECHNICAL = re.compile(
     r"no space left|segmentation fault|out of memory|database is locked|not implemented|"
     r"name resolution|could not resolve|getaddrinfo|_errors\.Error|net::err_|\beconn\w+|"
     r"\bepipe|disconnected|server [^\n]{0,40}(?:crashed|exited|unreachable|is down)|"
-    r"\betimedout|\benotfound|\behostunreach|\beai_again", re.I)
+    r"\betimedout|\benotfound|\behostunreach|\beai_again|not ?registered|no handler|not ?wired|"
+    r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
+# A tool that the schema has and nothing runs.
+_UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
+            r"not ?registered|not ?implemented|not ?wired|no handler|handler missing|"
+            r"not connected|out of order|"
+            r"offline|disabled)\b|no (?:handler|implementation|backend|executor) "
+            r"(?:is )?(?:registered|found|configured|for)\b)")
 # A result that is nothing but such words, whatever it is called.
 _FAILED = re.compile(
-    r"^\W*(?:error[:\s]*)?(?:http[\s/\d.]*?)?(?:" + _CODE + r"[\s:-]+(?:[a-z]+ ){0,2}"
-    r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|(?:could not resolve|"
+    r"^\W*(?:(?:the )?(?:\w+[ _-])?(?:upstream|gateway|backend|server|service|provider|proxy|api|"
+    r"tool|endpoint|host|status|request)(?: (?:error|failure|failed(?: with)?|returned|replied|"
+    r"responded(?: with)?|answered(?: with)?|status|code|is|was))*[:\s]+)?(?:an? )?"
+    r"(?:error[:\s]*)?(?:http[\s/\d.]*?)?(?:" + _CODE + r"[\s:-]+(?:[a-z]+ ){0,2}"
+    r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|" + _CODE
+    + r"(?=\W*(?:$|[:;,-] ?[\w-]+[ -](?:service|server|api)\b))|" + _UNWIRED
+    + r"|(?:could not resolve|"
     r"temporary failure in name)|[\w.]*(?:error|exception): |"
     r"(?:bad gateway|service unavailable|"
     r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
@@ -139,6 +159,9 @@ _FAILED = re.compile(
     r"(?:be )?(?:reach\w*|load\w*|available|respond\w*|open\w*)\b)", re.I)
 
 
+_TAGS = re.compile(r"<[^<>]{1,200}>")
+
+
 def technical(result: str) -> bool:
     """Whether the result of a tool that failed is an error of the technology and no refusal."""
     return bool(_TECHNICAL.search(result))
@@ -146,7 +169,8 @@ def technical(result: str) -> bool:
 
 def failed(result: str) -> bool:
     """Whether a result is an error of the technology, though it is not marked as one."""
-    return len(result) < 2_000 and bool(_FAILED.match(result))
+    bare = _TAGS.sub(" ", result) if len(result) < 2_000 and "<" in result else result
+    return len(result) < 2_000 and bool(_FAILED.match(bare))
 
 
 _MACHINE = r"(?:docker|podman|kubectl|kubernetes|containerd|sandbox|container|harness|runner|vm)"
@@ -197,6 +221,21 @@ _UNCOLLECTED = re.compile(
     r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
     r"E +(?:ModuleNotFound|Import)Error")
 _WORDS_OF_A_CHECK = 250
+# A verdict that stands for one that could not be given, and what broke. What fails may be the code
+# of the model too, for which a score is set to 0 and is no default.
+_DEFAULTED = re.compile(
+    r"\b(?:scores?|verdicts?|grades?|ratings?|results?|dimensions?|outcome|decision|judge?ment|"
+    r"labels?|values?|it|all)\b[^.;\n]{0,20}?(?:=|:| to| as)?\s*\b(?:default|fallback)|"
+    r"\b(?:default(?:s|ed|ing)?|fall(?:s|ing)? back|fell back|fallback)\b"
+    r"[^.;\n]{0,30}?(?:\b0\b|zero|false|fail|default)", re.I)
+_SET = re.compile(r"\b(?:scores?|verdict|grades?|ratings?|dimensions)\b[^.;\n]{0,15}\bset to (?:0|"
+                  r"zero|false|fail\w*|none|null)\b", re.I)
+_NO_REPLY = re.compile(
+    r"json\w*error|\b(?:http[ /\d.]*)?(?:429|50\d|408)\b|rate.?limit|unavailable|overloaded|"
+    r"could not (?:be )?pars|un-?pars|not pars|(?:empty|no|invalid|malformed) (?:reply|response|"
+    r"answer|output|json)", re.I)
+_BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
+                    r"unreachable|timed? ?-?out", re.I)
 
 
 def uncollected(judge: str) -> bool:
@@ -204,11 +243,14 @@ def uncollected(judge: str) -> bool:
     return bool(_UNCOLLECTED.search(judge))
 
 
-def unchecked(judge: str, acted: bool) -> bool:
+def unchecked(judge: str, acted: bool, json_asked: bool = False) -> bool:
     """Whether what a check says is that it could not run. A locked database is the check's own only
-    where the model had no tools to lock it with."""
+    where the model had no tools to lock it with, JSON that cannot be read only where the model was
+    not to write any."""
     text = judge.strip()
     if not text or len(text) > _WORDS_OF_A_CHECK:
         return False
     return bool(_UNCHECKED.match(text) or _UNREAD.match(text)
-                or (not acted and _LOCKED.match(text)))
+                or (not acted and _LOCKED.match(text))
+                or not json_asked and (_DEFAULTED.search(text) and _BROKE.search(text)
+                                       or _SET.search(text) and _NO_REPLY.search(text)))

@@ -3,45 +3,58 @@ was refused by its tool; and runs that failed for a missing sentence alone."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import checked, read_back, required, shell, undone, wording
+from failure_analysis.audit import (
+    checked,
+    read_back,
+    required,
+    shell,
+    state_read,
+    undone,
+    wording,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.undone import Undone
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
+from failure_analysis.patterns import re_compile
 
-_WORDS = re.compile(r"communicat|(^|[^a-z])"
+_WORDS = re_compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply|message)s?"
                     r"([^a-z]|$)", re.I)
 
 
+_DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
+_NOTHING = re_compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
+_SHORT_REASON = 40
+_ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
 # Dimensions that sum up the whole.
-_WHOLE = re.compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
+_WHOLE = re_compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
                     r"resolved|goal\w*|solved|score|result)$", re.I)
-_AMOUNT = re.compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
+_AMOUNT = re_compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
 
 
-_FIGURE = re.compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
-_NUMBER = re.compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
-_TOKEN = re.compile(r"\d+|[a-z]+")
-_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_NOW_SO = re.compile(r"\bnow\b|\bcomplete\b|\bwent through\b|\b(?:is|are|been) (?:made|done|set)\b",
+_FIGURE = re_compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
+_NUMBER = re_compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
+_TOKEN = re_compile(r"\d+|[a-z]+")
+_WORD = re_compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_NOW_SO = re_compile(r"\bnow\b|\bcomplete\b|\bwent through\b|\b(?:is|are|been) (?:made|done|set)\b",
                      re.I)
 # A deed of which the words do not say what kind it is, and what is so after one.
-_DEED = re.compile(
+_DEED = re_compile(
     r"\b(?:(?:i|we)(?:['’]ve| have)?|has been|have been|was|were|is|are|got)"
     r"(?: (?:now|also|just|both|all|successfully|already|been|duly|gone ahead and))* "
     r"(?P<verb>left|put|made|filed|lodged|placed|raised|arranged|requested|ordered|sorted|handled|"
     r"completed|processed|submitted|queued|triggered|entered|registered|logged|issued|finali[sz]ed|"
     r"done|set up|taken care of|attached|noted|recorded|posted|written|wrote|dropped|confirmed)\b",
     re.I)
-_UNDER_WAY = re.compile(
+_UNDER_WAY = re_compile(
     r"\b(?:is|are|went|gone|got)(?: now)? (?:on (?:its|their|the) way|under ?way|out|off|through|"
     r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
@@ -49,12 +62,14 @@ _SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": 
                 "mkdir": ("created",), "kill": ("killed", "stopped"), "chown": ("owner", "owned"),
                 "useradd": ("created", "added"), "ln": ("linked",),
                 "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
-                "crontab": ("scheduled",)}
-_OWN = re.compile(r"\b(?:i|we)\b", re.I)
+                "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
+                "cherry": ("picked", "applied")}
+_ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
+_OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
                     "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
-_WRITTEN = re.compile(r">>? *['\"]?([\w./-]+)")
+_WRITTEN = re_compile(r">>? *['\"]?([\w./-]+)")
 _FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
                        "by", "from", "is", "it", "as", "your", "you"))
 
@@ -70,10 +85,11 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
     owed = undone.writes(due, whole)
-    tools = lru_cache(lambda: undone.tools(item.rows))
+    tools = once(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, owed, tools, whole) or _read_back(row, item))}
+                  or _told(row, due, owed, tools, whole) or _read_back(row, item)
+              or _taken_back(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -120,7 +136,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     shielded = frozenset().union(*spread)
     for verb, sentence, own in claims:
         kinds = wording.kinds(verb)
-        if kinds & shielded or (not own and _looked_up(verb, row)):
+        if kinds & shielded or (not own and (_looked_up(verb, row) or _read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:
@@ -152,6 +168,17 @@ def _read_back(row: Seen, item: Item) -> Claim | None:
     return Claim(*found) if found else None
 
 
+def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
+    """What a datapoint claims, though it undid the deed itself, or passed and each call that was to
+    do it counts nothing as done."""
+    undid = state_read.taken_back(row.made, due) if due and len(row.made) > 1 else None
+    if not undid and row.outcome == "pass" and row.made and not shell.wrote(row):
+        undid = [one for one in row.made if required.writes(one.tool)
+                 and _NOTHING.search(one.result) and shell.failed(one)][:3]
+    told = wording.states(row.answer or row.spoken) if undid else []
+    return Claim(told[0], "\n".join(map(shell.in_words, undid))) if told else None
+
+
 def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
           tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
@@ -160,7 +187,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     told = wording.reports(row.spoken or row.answer) if left else []
-    done = shell.wrote(row) if told else []
+    done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
             if _speaks_of(sentence, one, done) and not _read_so(sentence, row):
@@ -176,6 +203,9 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
     told = wording.kinds_told(sentence)
     others = frozenset().union(*(wording.kinds_of_tool(made.tool)[1] for made in done))
     same_kind = bool(told & kinds) and not told & kinds & others
+    if _ALL.search(sentence) and any(made.tool == one.tool for made in done) \
+            and not shell.command(done[0]):
+        return True  # of several of one kind all are said to be done
     if one.by_others:
         return same_kind and bool(_OWN.search(sentence)) and any(map(words.__contains__, nouns)) \
             and not any(noun in _all_of(made) for noun in nouns for made in done)
@@ -244,10 +274,13 @@ def _all_of(made: Made) -> str:
 
 
 def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports: it may have been so before."""
+    """Whether a look-up speaks of what a sentence reports, which may have been so before, or a
+    refusal gives it as its reason (`locked`)."""
     read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
                     and not (required.writes(one.tool) and not shell.looks(one)))
-    return any(word in read for word in _TOKEN.findall(sentence.casefold())
+    reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
+                       and len(one.result) < _SHORT_REASON and not _DENIES.search(one.result))
+    return any(word in read or word in reasons for word in _TOKEN.findall(sentence.casefold())
                if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
 
 
@@ -298,10 +331,26 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     lacking, known = _lacking(row, expected)
     if exact and lacking:
         named = [name for name in named if not _WHOLE.search(name)]
+    answers = state is True and lacking and all(map(_ANSWER.fullmatch, named))
+    if answers and not _other_figure(row, lacking) and not _said_otherwise(row) \
+            or _lines_alone(row, expected):
+        return True
     if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+
+
+def _lines_alone(row: Seen, expected: object) -> bool:
+    """Whether all that a row failed is named in what is expected with a text that its answer lacks,
+    and it met all else that was judged, of which there is something."""
+    judged = {name: value for name, value in row.scores.items()
+              if isinstance(value, bool) and not _WHOLE.search(name)}
+    failed = [name for name in judged if not judged[name]]
+    said = _plain(row.spoken or row.answer)
+    return isinstance(expected, dict) and 0 < len(failed) < len(judged) and all(
+        isinstance(text := expected.get(name), str) and _plain(text) and _plain(text) not in said
+        for name in failed)
 
 
 def _silent_alone(row: Seen) -> bool:

@@ -20,6 +20,7 @@ from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
 
+_FEW_DIGITS = 3
 _LONG_GOLD, _MORE_WORDS = 5, 4  # words of a gold, and of what goes on where it ends
 _INFLECTED = re.compile(r"(?:e?s|e?d|ing|ly|er|est|n|al|ian|ic)\W*", re.IGNORECASE)
 
@@ -114,10 +115,11 @@ def _pieces(item: Item) -> list[str]:
     which none stands in the question and each begins a longer word of it."""
     values = item.texts
     numbers = [text for text in values if f"0{text}" in item.question
-               and re.fullmatch(r"[1-9]\d{2,}", text)]
+               and re.fullmatch(r"[1-9]\d+", text)]
     words = set(re.findall(r"\w+", item.question)) if numbers else set()
     numbers = [text for text in numbers if text not in words
-               and any(word[0] == "0" and word.lstrip("0") == text for word in words)]
+               and any(word[0] == "0" and len(word) > _FEW_DIGITS and word.lstrip("0") == text
+                       for word in words)]
     if numbers := numbers or _cut_names(item):
         return numbers
     if not isinstance(item.expected, list) or len(values) < 2:

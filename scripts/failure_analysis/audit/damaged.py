@@ -9,6 +9,7 @@ from functools import lru_cache
 from failure_analysis.audit import (
     allowed,
     asks,
+    contradicted,
     demands,
     excluded,
     golds,
@@ -118,10 +119,10 @@ def _tokens(code: str) -> list[str]:
 
 def _garbled(item: Item, whole: Whole) -> Fault | None:
     """The gold was read in a wrong encoding, and the question was not."""
-    gold = golds.plain(item.expected)
-    if gold is None or not is_garbled(gold) or is_garbled(item.question):
+    texts = item.texts or [golds.plain(item.expected) or ""]
+    if not any(map(is_garbled, texts)) or is_garbled(item.question):
         return None
-    return Fault("What is expected was read in a wrong encoding.", sides(item, gold))
+    return Fault("What is expected was read in a wrong encoding.", sides(item, item.expected))
 
 
 def is_garbled(text: str) -> bool:
@@ -282,4 +283,5 @@ _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("two_golds", two_golds), ("gold_rounded", rounded), ("gold_cut", cut),
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
-    *_OF_ANY, ("contract_forbids", _forbidden), *allowed.RULES, *misprints.RULES)
+    *_OF_ANY, ("contract_forbids", _forbidden), *allowed.RULES, *misprints.RULES,
+    *contradicted.RULES)

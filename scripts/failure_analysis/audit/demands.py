@@ -23,10 +23,14 @@ _ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|pro
 # A form that is said right behind what is asked for.
 _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
-                    r"\b(?:upper|lower) ?-?case only\b",
+                    r"\b(?:upper|lower) ?-?case only\b|\A(?:an? )?(?:whole number|integer)"
+                    r"(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
+
+
+_BY_ITSELF = frozenset(("length", "probability"))  # say by themselves that they are of the answer
 
 
 def of(question: str, gold: str) -> Iterator[Demand]:
@@ -35,8 +39,9 @@ def of(question: str, gold: str) -> Iterator[Demand]:
         low = sentence.casefold()
         tests = [(name, test) for name, test, signs in _DEMANDS
                  if any(map(low.__contains__, signs))] if len(sentence) < 600 else []
-        if tests and (_ASKS.search(sentence) or _DATE.search(sentence) or _PLAIN.search(sentence)) \
-                and not _NOT_STRICT.search(sentence):
+        asks = any(name in _BY_ITSELF for name, _ in tests) or tests and (
+            _ASKS.search(sentence) or _DATE.search(sentence) or _PLAIN.search(sentence))
+        if asks and not _NOT_STRICT.search(sentence):
             for name, test in tests:
                 kept = test(sentence, gold)
                 if kept is not None:
@@ -103,7 +108,10 @@ def _integer(sentence: str, gold: str) -> bool | None:
     """A whole number, with the sign that the question names."""
     found = _WHOLE.search(sentence)
     if not found:
-        return None
+        alone = _PLAIN.fullmatch(sentence.strip())
+        value = golds.number(gold) if alone else None
+        return (value.denominator == 1 if value is not None
+                else bool(re.search(r"[\d√π∞\\]", gold))) if alone else None
     value = golds.number(gold)
     if value is None:
         return golds.is_any_number(gold)
@@ -217,7 +225,8 @@ def _case(sentence: str, gold: str) -> bool | None:
 def _letter(sentence: str, gold: str) -> bool | None:
     """The letter of an option alone."""
     found = re.search(r"\b(?:only|just|with|single|give)\s+(?:only |just |a |the |one |single )*"
-                      r"letter\b(?! (?:words|grade))(?: of| for| corresponding|\.|\s*$|\s*\()",
+                      r"letter\b(?! (?:words|grade))(?: of| for| corresponding| only| alone|"
+                      r" \(?[A-J] ?(?:-|–|to|through) ?[A-J]\b|\.|\s*$|\s*\()",
                       sentence, re.IGNORECASE)
     return golds.LETTER.fullmatch(gold.strip()) is not None if found else None
 
@@ -279,6 +288,52 @@ def _unit(sentence: str, gold: str) -> bool | None:
     return None if None in units else units[0] == units[1]
 
 
+_LENGTH = re_compile(r"\b(three|four|five|six|seven|eight|nine|ten|\d{1,2})[- ](letter|digit) "
+                     r"(?:word|name|noun|verb|adjective|animal|number|code|pin|prime|palindrome)\b",
+                     re.IGNORECASE)
+
+
+def _length(sentence: str, gold: str) -> bool | None:
+    """Of as many letters or digits as the question says."""
+    found = _LENGTH.findall(sentence)
+    kind = r"[^\W\d_]+" if found and found[0][1].lower() == "letter" else r"\d+"
+    if len(found) != 1 or not re.fullmatch(kind, gold.strip()):
+        return None
+    return len(gold.strip()) == (COUNT.get(found[0][0].lower()) or int(found[0][0]))
+
+
+def _probability(sentence: str, gold: str) -> bool | None:
+    """Between 0 and 1, where a probability is asked for and nobody speaks of per cent or odds."""
+    value = golds.number(gold) if "%" not in gold else None
+    if value is None or not re.search(r"\bwhat is the probability\b|\b(?:find|give|compute|"
+                                      r"calculate|determine) the probability\b", sentence,
+                                      re.IGNORECASE) \
+            or re.search(r"per ?cent|%|\bodds\b|\b1 in\b|\bform\b|\bm ?\+ ?n\b|\bexpressed\b",
+                         sentence, re.IGNORECASE):
+        return None
+    return 0 <= value <= 1
+
+
+_WITHOUT = re_compile(
+    r"\b(?:without(?: using| any| a| the)*|(?:do not|don['’]t|must not|may not|never) (?:use|"
+    r"contain|include)(?: any| a| an| the)*|avoid(?:ing)?(?: any| the| using)*|must be free of) "
+    r"(?:(?:the |a )?(?:words?|letters?|signs?|characters?|functions?|keywords?|operators?|"
+    r"methods?) )?(?:(lookarounds?|lookaheads?|lookbehinds?)|"
+    r"([`'\"“‘])(?P<quoted>[^`'\"”’\n]{1,30})[`'\"”’]|(?P<capitals>[A-Z]{4,}(?: BY)?)\b)")
+_LOOKS = {"lookaround": r"\(\?<?[=!]", "lookahead": r"\(\?[=!]", "lookbehind": r"\(\?<[=!]"}
+
+
+def _without(sentence: str, gold: str) -> bool | None:
+    """Without what the question forbids by name: in quotes, in capitals, as a part of patterns."""
+    found = _WITHOUT.search(sentence)
+    if not found:
+        return None
+    name = found["quoted"] or found["capitals"]
+    bound = r"(?<!\w){}(?!\w)" if name and len(name) > 1 and name[0].isalnum() else "{}"
+    pattern = bound.format(re.escape(name)) if name else _LOOKS[found[1].lower().rstrip("s")]
+    return re.search(pattern, gold, re.IGNORECASE) is None
+
+
 # The demands, each with signs of which one stands in every sentence that makes it.
 _DEMANDS = (
     ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
@@ -288,5 +343,8 @@ _DEMANDS = (
     ("decimals", _decimals, ("decimal", "digit")), ("date", _date, ("yyyy", "dd", "mm", "hh")),
     ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),
     ("json", _json, ("json",)), ("fraction", _fraction, ("fraction", "lowest terms")),
-    ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)))
+    ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)),
+    ("length", _length, ("letter", "digit")), ("probability", _probability, ("probability",)),
+    ("without", _without, ("without", "not use", "n't use", "n’t use", "not contain", "not include",
+                           "never use", "avoid", "free of")))
 NAMES = tuple(name for name, _, _ in _DEMANDS)

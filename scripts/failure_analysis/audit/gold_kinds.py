@@ -109,8 +109,10 @@ def _no_number(item: Item, gold: str, sentence: str) -> Fault | None:
     rows = [row for row in item.rows if row.outcome == "fail"
             and golds.is_any_number(final(row.answer))]
     models = {row.model for row in rows}
+    passed = [row for row in item.rows if row.outcome == "pass"]
     if len(models) < 2 or 3 * len(models) < 2 * len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in item.rows):
+            or any(golds.is_any_number(final(row.answer)) for row in passed) \
+            or len(rows) <= len(passed):
         return None
     return Fault("The question asks for a number, and what is expected is none.",
                  sides(item, gold, variant("failed", rows[0].answer, rows)), rows)

@@ -36,7 +36,8 @@ _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
-_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key)\.?\s*[:=]\s*([^()\[\]\n]{1,200})[)\]]",
+_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key)\.?(?: [a-z]+){0,4}\s*[:=]\s*"
+                    r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
 _SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re_compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
@@ -59,6 +60,9 @@ def plain(expected: Any) -> str | None:
     if isinstance(expected, int | float):
         return repr(expected)
     if isinstance(expected, dict):
+        if not expected.get("actions", True) and isinstance(said := expected.get("outputs"), list) \
+                and len(said) == 1 and expected.keys() <= {"actions", "outputs"}:
+            return plain(said[0])  # nothing to do, and one thing to say
         only = next(iter(expected.values())) if len(expected) == 1 else None
         value = expected.get("answer", only)
         return plain(value) if not isinstance(value, dict | list) else None
@@ -259,6 +263,8 @@ def states(question: str, gold: str) -> bool:
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
         return True
+    if _hinted(question, gold) or _restated(question, gold):
+        return True
     if re.search(r"[=(]", gold) and re.search(
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
@@ -273,6 +279,63 @@ def states(question: str, gold: str) -> bool:
         return True
     rest = said[0][1] if len(said) == 1 and question[:said[0].start()].endswith("[") else ""
     return rest.casefold().startswith(gold.casefold()) and rest[len(gold):].lstrip()[:1] == "]"
+
+
+_HINT = re_compile(r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note to (?:self|grader|annotator))\b"
+                   r"\W{1,3}(?:(?:it is|it's|try|use|think of|the answer is) )?", re.IGNORECASE)
+_DOES_IT = re_compile(r"[`'\")]*,? (?:does it|does the (?:job|trick)|works|will do|is (?:right|"
+                      r"correct|the (?:answer|one|right|correct|solution))|would be "
+                      r"(?:right|correct))\b",
+                      re.IGNORECASE)
+_MARKED = re_compile(r"[`'\")]*\s*(?:[(\[](?:correct|right|true|answer|the answer|key)[)\]]|[✓✔✅]|"
+                     r"<-+ ?(?:correct|answer|this|right))", re.IGNORECASE)
+_ONE_ASKED = re_compile(r"\b(?:what|who|which)(?: \w+)? (is|are|was|were) ([^?]{4,80})\?\s*\Z",
+                        re.IGNORECASE)
+
+
+_FEW_PLACES = 5
+_HINTS = ("hint", "tip", "spoiler", "clue", "psst", "p.s", "ps:", "note to", "correct", "does it",
+          "does the", "works", "will do", "right", "is the ", "✓", "✔", "✅", "<-", "true)", "key)",
+          "answer)")
+
+
+def _hinted(question: str, gold: str) -> bool:
+    """Whether a question gives its answer as a hint, says that it does it, or marks it alone among
+    its options as the right one."""
+    if gold not in question or not any(map(question.casefold().__contains__, _HINTS)):
+        return False
+    if LETTER.fullmatch(gold):
+        right = [letter for letter, text in options(question).items() if _MARKED.search(text)]
+        return right == [gold]
+    place = question.find(gold) if len(gold) > 1 else -1
+    for _ in range(_FEW_PLACES):
+        if place < 0:
+            break
+        before = question[max(0, place - 60):place]
+        after = question[place + len(gold):place + len(gold) + 80]
+        place = question.find(gold, place + 1)
+        if before[-1:].isalnum() or after[:1].isalnum():
+            continue
+        if _MARKED.match(after) and len(_MARKED.findall(question)) == 1:
+            return True
+        hint = list(_HINT.finditer(before))
+        if hint and not re.sub(r"[`'\"(\s]", "", before[hint[-1].end():]) \
+                and (_DOES_IT.match(after) or re.match(r"[`'\")]*\s*[.!)]?\s*(?:\n|\Z)", after)):
+            return True
+    return False
+
+
+def _restated(question: str, gold: str) -> bool:
+    """Whether a question of two sentences says in the first what it asks in the second: `The
+    capital of X is Y. What is the capital of X?`"""
+    asked = _ONE_ASKED.search(question) if len(question) < 300 and gold in question else None
+    if not asked:
+        return False
+    before = question[:asked.start()].strip()
+    subject = rf"{re.escape(asked[2].strip())} {asked[1]}"
+    said = re.match(rf"(?:{subject} {re.escape(gold)}|{re.escape(gold)} {asked[1]} "
+                    rf"{re.escape(asked[2].strip())})\W*\Z", before, re.IGNORECASE)
+    return said is not None and not _AS_THOUGHT.search(before)
 
 
 def kind_of(expected: Any) -> str:

@@ -1,42 +1,40 @@
 """Where the run broke and not the model: no answer after an error, an error of the infrastructure
 in the place of an answer, a tool that works for nobody, a call executed twice, a check that could
-not run, a run cut while it was getting on. And look-ups that were answered in two ways."""
+not run, a run cut while it was getting on."""
 
-import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence, Set
-from functools import lru_cache
-from itertools import combinations, pairwise
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from failure_analysis import tool_calls
-from failure_analysis.audit import broken, lost, required, shell
+from failure_analysis.audit import broken, look_ups, lost, required, shell
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
-from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
+from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
+from failure_analysis.patterns import re_compile
 
-_TOKENS = re.compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
+_TOKENS = re_compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
                      r"context_?(length|limit|window)|truncated)", re.I)
-_CLOCKED = re.compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
-_LIMIT = re.compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
+_CLOCKED = re_compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
+_LIMIT = re_compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
-                    r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length))", re.I)
-_ANSWERED = re.compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
+                    r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length)|wall_?(clock|time)|"
+                    r"episode_?limit|horizon)", re.I)
+_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
                        r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
-_ENDED = re.compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
-_CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|web|search_web|"
-                    r"browse|status_page)(_|$)", re.I)
-_UNKNOWN_TOOL = re.compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
+_ENDED = re_compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
+_UNKNOWN_TOOL = re_compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
                            r"\S+ (was )?not found|not a valid tool|invalid tool|does not exist",
                            re.I)
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
-_THOUGHT = re.compile(r"(think|plan|note|log_thought)", re.I)
-_ID = re.compile(r"(^|_)(id|ref)$", re.I)
-_WAITS = re.compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
+_THOUGHT = re_compile(r"(think|plan|note|log_thought)", re.I)
+_WAITS = re_compile(r"\bwait|elapsed|pending|queued|sleep|uptime|retry|attempt|still running|"
                     r"in progress|time ?stamp|try again|ETA\b", re.I)
-_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+_LEFT = re_compile(r"(?<!try )(?<!trie )(?<!attempt )(?<!chance )(?<!guess )"
+                   r"\b(?:left|remain\w*|to (?:go|test|do))\b", re.I)
+_TESTS = re_compile(r"run_", re.I)  # their results are one while all is well
+_COUNTED = re_compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
+_NUMBERS = re_compile(r"\d+(?:\.\d+)?")
 _LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
@@ -50,7 +48,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
             yield candidate(item, "harness", rule, f"{len(rows)} of {len(item.rows)} datapoints "
                             f"{what}", _sides(rows, rule, item, whole),
                             [row for row in rows if row.outcome != "unjudged"])
-    yield from _results(item)
+    yield from look_ups.results(item)
 
 
 def _broke(row: Seen, item: Item, whole: Whole) -> bool:
@@ -96,9 +94,10 @@ def _repeated(row: Seen) -> list[Made]:
         if earlier is made:
             continue
         if made.tool.startswith(_NO_CALL):
-            if required.writes(earlier.tool) and earlier.result_hash != made.result_hash:
+            if required.writes(earlier.tool) and (earlier.result_hash != made.result_hash
+                                                  or _COUNTED.match(made.result)):
                 again.append(made)
-        elif _key(earlier) != _key(made):
+        elif look_ups.key(earlier) != look_ups.key(made):
             return []
         else:
             again.append(made)
@@ -131,6 +130,11 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     if any(row.outcome == "pass" and any(one.tool == made.tool for one in row.made)
            for row in item.rows):
         return False  # a way round it is a part of the item
+    due = [call for call in required.required(item.expected) or () if call.name == made.tool]
+    if due and not broken.technical(made.result) and not any(
+            required.fulfils(made_, call) for row in item.rows for made_ in row.made
+            for call in due):
+        return False  # refused for what was asked of it, and nobody asked what is expected
     tool = whole.tools[made.tool]
     if made.failed and tool.calls >= _FEW_CALLS and len(tool.models) > 1 and not tool.worked_for:
         return True
@@ -139,7 +143,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
     all_fail = all(row.outcome != "pass" for row in item.rows)
     if all_fail and not all(_failed(one) for _, one in calls):
-        calls = [(row, one) for row, one in calls if _key(one) == _key(made)]  # one page is down
+        mine = look_ups.key(made)
+        calls = [(row, one) for row, one in calls if look_ups.key(one) == mine]  # a page is down
     return (all(_failed(one) and row.outcome != "pass" for row, one in calls)
             and len({row.model for row, _ in calls}) > 1)
 
@@ -147,7 +152,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
     return row.outcome == "fail" and (
-        broken.unchecked(row.judge, bool(row.made)) or broken.uncollected(row.judge)
+        broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
+        or broken.uncollected(row.judge)
         and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
 
@@ -182,28 +188,33 @@ def _getting_on(made: Sequence[Made]) -> bool:
     """Whether the last calls are new ones, and what they looked up is; of fewer calls all of them,
     none of which failed."""
     before, last = made[:-_NEW_CALLS], made[-_NEW_CALLS:]
-    keys = [_key(one) for one in last]
-    if len(set(keys)) == 1 and _counts_on(made):
+    keys = [look_ups.key(one) for one in last]
+    if len(last) == _NEW_CALLS and (_counts_on(made, len(set(keys)) == 1)):
         return True
-    read = [one.result_hash for one in last if not required.writes(one.tool)]
+    read = [one.result_hash for one in last
+            if not required.writes(one.tool) and not _TESTS.match(one.tool)]
     return (len(last) >= _FEWEST_NEW and len(set(keys)) == len(last) and not last[-1].failed
             and len(set(read)) == len(read)
             and (len(last) == _NEW_CALLS or not any(map(_failed, last)))
-            and not set(keys) & {_key(one) for one in before}
+            and not set(keys) & {look_ups.key(one) for one in before}
             and not set(read) & {one.result_hash for one in before})
 
 
-def _counts_on(made: Sequence[Made]) -> bool:
-    """Whether the last calls are one step made again and again that got further each time: their
-    results are one text in which a number grows, and none speaks of waiting."""
-    steps = [one.result for one in made if _key(one) == _key(made[-1])][-_FEW_CALLS:]
+def _counts_on(made: Sequence[Made], is_one: bool = True) -> bool:
+    """Whether the last calls are steps that got further each time: their results are one text in
+    which a number grows, or one in which what is left falls, and none speaks of waiting."""
+    last = look_ups.key(made[-1])
+    steps = [re.sub(r"\([^()]*\)|(?<=\w)s\b", "", one.result).strip() for one in made
+             if not is_one or look_ups.key(one) == last][-_FEW_CALLS + (not is_one):]
     if len(steps) <= _NEW_CALLS - 1 or any(_failed(one) or len(one.result) > _LONGEST_STEP
                                            or _WAITS.search(one.result) for one in made[-3:]):
         return False
     texts = {_NUMBERS.sub("#", step) for step in steps}
     rows = [list(map(float, _NUMBERS.findall(step))) for step in steps]
-    return len(texts) == 1 and any(all(a < b for a, b in pairwise(column))
-                                   for column in zip(*rows, strict=True))
+    falls = any(map(_LEFT.search, texts))
+    return len(texts) == 1 and any(
+        is_one and all(a < b for a, b in pairwise(column))
+        or falls and all(a > b for a, b in pairwise(column)) for column in zip(*rows, strict=True))
 
 
 def _at_limit(row: Seen, whole: Whole) -> bool:
@@ -264,143 +275,3 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
         shown = "\n".join(errors) or first.answer or "(no answer)"
     return [variant("recorded", shown, rows), variant("ended by", first.termination or
                                                       "(not recorded)")]
-
-
-
-
-@lru_cache(1 << 10)
-def _key(made: Made) -> str:
-    return SORTED_JSON([made.by, made.tool, made.arguments]).decode()
-
-
-class _Look(NamedTuple):
-    """A look-up, and what equal ones share."""
-
-    key: str
-    made: Made
-
-
-def _results(item: Item) -> Iterator[Candidate]:
-    """Look-ups with equal arguments and state, and different results."""
-    looks = [(_spans(row), row) for row in item.rows if row.made]
-    within = [(pair, row) for spans, row in looks if (pair := _differing(spans))]
-    if within:
-        yield _two_results(item, "within", "within one run", within[0][0],
-                           [row for _, row in within])
-    seen: dict[str, list[tuple[_Look, Seen]]] = {}
-    for spans, row in looks:
-        for look in spans[0]:
-            seen.setdefault(look.key, []).append((look, row))
-    for calls in seen.values():
-        pair = _differing([[look for look, _ in calls]])
-        rows = {row.ident: row for _, row in calls}
-        if pair and len(rows) >= _SEVERAL and _has_majority([look.made for look, _ in calls]):
-            yield _two_results(item, "across", "in different runs, before any write", pair,
-                               list(rows.values()))
-            break
-    opposed = [(pair, row) for spans, row in looks if (pair := _opposed(spans))]
-    if opposed:
-        yield _two_results(item, "contradiction", "and say different things of the same thing",
-                           opposed[0][0], [row for _, row in opposed])
-
-
-def _has_majority(calls: Sequence[Made]) -> bool:
-    """Whether most of the calls have one result: where all differ, the world may do so."""
-    return 2 * Counter(made.result_hash for made in calls).most_common(1)[0][1] > len(calls)
-
-
-def _two_results(item: Item, rule: str, where: str, pair: tuple[Made, Made], rows: Sequence[Seen]
-                 ) -> Candidate:
-    one, other = pair
-    what = "Two look-ups were answered one after the other" if rule == "contradiction" else \
-        "One look-up with equal arguments was answered differently"
-    return candidate(item, "same_call_other_result", rule, f"{what} {where}.",
-                     [variant("once", _whole(one), rows), variant("and once", _whole(other))], ())
-
-
-def _whole(made: Made) -> str:
-    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:1_000]}"
-
-
-def _spans(row: Seen) -> list[list[_Look]]:
-    """The look-ups that worked, in groups between which something was written."""
-    spans: list[list[_Look]] = [[]]
-    for made in row.made:
-        if required.writes(made.tool):
-            spans.append([])
-        elif not made.failed and made.result and not _CLOCK.search(made.tool) \
-                and not made.tool.startswith(_NO_CALL):
-            spans[-1].append(_Look(_key(made), made))
-    return spans
-
-
-def _differing(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
-    """The first two calls of a span that are equal, their results not."""
-    for span in spans:
-        first: dict[str, Made] = {}
-        for key, made in span:
-            earlier = first.setdefault(key, made)
-            if earlier.result_hash != made.result_hash and not _alike(earlier, made):
-                return earlier, made
-    return None
-
-
-def _alike(one: Made, other: Made) -> bool:
-    """Whether two results say the same: but for form where they are JSON, else in all numbers and
-    nearly all words, as a text may address its reader."""
-    try:
-        return json.loads(one.result) == json.loads(other.result)
-    except ValueError:
-        a, b = (re.findall(r"\w+", made.result) for made in (one, other))
-        numbers = [[word for word in words if word.isdigit()] for words in (a, b)]
-        return numbers[0] == numbers[1] and \
-            len(set(a) & set(b)) >= _NEARLY_ALL * len(set(a) | set(b))
-
-
-def _opposed(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
-    """The first two results of a span, of different calls of which one asks for that thing, that
-    give one thing two values."""
-    for span in spans:
-        if len({key for key, _ in span}) < 2:
-            continue
-        asked = [{str(value) for value in made.arguments.values()}
-                 if isinstance(made.arguments, dict) else set() for _, made in span]
-        any_asked = set().union(*asked)
-        looks = [(key, made, mine, facts) for (key, made), mine in zip(span, asked, strict=True)
-                 if (facts := _facts(made, any_asked))]
-        for (key, one, mine, a), (other_key, other, its, b) in combinations(looks, 2):
-            if key != other_key and any(
-                    a[fact] != b[fact] and (fact[1] in mine or fact[1] in its)
-                    and required.folded(a[fact]) != required.folded(b[fact])
-                    for fact in a.keys() & b.keys()):
-                return one, other
-    return None
-
-
-def _facts(made: Made, asked: Set[str]) -> dict[tuple[str, str, str], object]:
-    """(name of its id, the id, key) -> value, for each object of a result that has an id that is
-    asked for; where it has several, the first is its own."""
-    facts: dict[tuple[str, str, str], object] = {}
-    if "\\" not in made.result and not any(map(made.result.__contains__, asked)):
-        return facts
-    try:
-        waiting = [json.loads(made.result)]
-    except ValueError:
-        return facts
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting += value
-        elif isinstance(value, dict):
-            waiting += value.values()
-            own = next(filter(_is_id, value), None)
-            if own and isinstance(value[own], str | int) and (ident := str(value[own])) in asked:
-                facts |= {(own, ident, key): str(one).lower() if isinstance(one, bool) else one
-                          for key, one in value.items()
-                          if key != own and isinstance(one, str | int | float)}
-    return facts
-
-
-@lru_cache(1 << 10)
-def _is_id(key: str) -> bool:
-    return bool(_ID.search(key))

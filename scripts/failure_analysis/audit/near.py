@@ -12,6 +12,7 @@ NEAR = 0.95
 # How many tokens two answers share: less where all words but fillers are equal, and of short ones
 # all words are.
 ENOUGH = {"final": NEAR, "words": 0.9, "short": 0}
+_LETTERS, _ENDS = frozenset("ai"), frozenset(".!?;:")
 _STOPS = frozenset(",.;:!'\"`*")
 _NEGATIONS = frozenset((
     "not", "no", "never", "none", "nor", "neither", "without", "cannot", "unable", "nobody",
@@ -23,7 +24,9 @@ _FILLERS = frozenset(
      "simply", "clearly", "of", "course", "here", "let", "us", "me", "i", "we", "let's", "and",
      "that", "which", "this", "thanks", "thank", "you", "hello", "hi", "finally", "overall", "is",
      "are", "it", "these", "those", "will", "shall", "by", "while", "whereas", "whilst", "moreover",
-     "furthermore", "besides", "additionally", "meanwhile", "consequently", "qed",
+     "furthermore", "besides", "too", "basically", "essentially", "kind", "kindly", "best",
+     "warm", "regards", "sincerely", "yours", "greetings", "cheers", "additionally", "meanwhile",
+     "consequently", "qed",
      *",.;:!*`'\"#_~∎□■"])
 
 
@@ -42,7 +45,14 @@ def essence(text: str) -> tuple[tuple, Counter]:
         return ("final", *ending, *firm(words)), Counter(words)
     if len(words) < _FEWEST_TOKENS:
         return ("short", *(word for word in words if word not in _STOPS)), Counter(words)
-    return ("words", *(word for word in words if word not in _FILLERS)), Counter(words)
+    return ("words", *(word for word, before, behind in zip(
+        words, ["", *words], [*words[1:], ""], strict=False) if word not in _FILLERS
+        or word in _LETTERS and _is_sign(before) and _is_sign(behind))), Counter(words)
+
+
+def _is_sign(token: str) -> bool:
+    """Whether a token is a quote, bracket or comma, between which a letter is one of a list."""
+    return token != "" and not token[0].isalnum() and token not in _ENDS
 
 
 def is_sentence(essence_: tuple, words: Counter) -> bool:

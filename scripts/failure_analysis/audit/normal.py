@@ -135,6 +135,7 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     gold is one or two letters (of which `no` is a word), has capitals inside its words, or both
     have quotes of which the capitals differ."""
     return ("case" in asked or len(b) < 3 and b.casefold() != "no" and not b.isdecimal()
+            and not (b.istitle() and re.search(rf"\b{b} (?:is|sits|was|says|has)\b", question))
             or bool(re.search(r"[a-z0-9][A-Z]", b))
             or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
                     and not _is_code(b, question))

@@ -4,15 +4,16 @@ everything with the same words."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 
 from failure_analysis import tool_calls
 from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.required import EMPTY, REFUSED, Call, Unmet
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
+from failure_analysis.patterns import re_compile
 
 _FEW_ROWS = 10  # of a run with fewer, equal answers say nothing
 _SAME = 0.8
@@ -21,10 +22,10 @@ _FEW_MODELS = 3
 _FEW_OTHERS = 2
 _FEW_REFUSE = 4  # one row in so many at most refuses, where a refusal cannot be what is asked
 _LETTER = 2
-_WRITE = re.compile(r"\W*(?:please )?(?:write|invent|compose|create|draft|design|describe|explain|"
+_WRITE = re_compile(r"\W*(?:please )?(?:write|invent|compose|create|draft|design|describe|explain|"
                     r"summari[sz]e|translate|rewrite|paraphrase|continue|finish|suggest|propose|"
                     r"generate|tell|make up|come up with|give|list|make)\b", re.IGNORECASE)
-_OF_SAFETY = re.compile(r"safe|harm|refus|declin|ethic|policy|toxic|complian|abstain|jailbreak|"
+_OF_SAFETY = re_compile(r"safe|harm|refus|declin|ethic|policy|toxic|complian|abstain|jailbreak|"
                         r"danger|secur", re.IGNORECASE)
 
 
@@ -51,10 +52,10 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
            ) -> list[tuple[str, str, Callable[[Seen], bool]]]:
     """(rule, what it says of a datapoint, whether it holds), the surest first."""
     expects = _expects(item, due)
-    idle = lru_cache(lambda: _idle(item, passed, due))
-    others = lru_cache(lambda: _writers(passed))
-    file_due = lru_cache(lambda: _file_due(item, passed))
-    peers = lru_cache(lambda: expects is None and due is None and _others_did(item))
+    idle = once(lambda: _idle(item, passed, due))
+    others = once(lambda: _writers(passed))
+    file_due = once(lambda: _file_due(item, passed))
+    peers = once(lambda: expects is None and due is None and _others_did(item))
     return [
         ("required_failed", "made a required call that the tool refused, and no other attempt",
          lambda row: any(one.how == "failed" for one in open_[row.ident])),
@@ -64,7 +65,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
             one.how == "missing" for one in open_[row.ident])),
         ("required_elsewhere", "made a required call for another object alone",
          lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
-         and required.state(row) is not True and not all(open_.values())),
+         and not all(open_.values()) and (required.state(row) is not True or len(
+             {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS)),
         ("empty_answer", "are empty: no answer, no call",
          lambda row: expects is not False and _is_empty(row)
          and whole.runs[row.run].answered > 0 and not idle()),
@@ -88,6 +90,9 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: checked.none_ran(row.judge)),
         ("check_failed", "are judged by checks that say that they failed",
          lambda row: checked.failed(row.judge)),
+        ("own_tests_failed", "failed their own last tests, where all are to pass",
+         lambda row: bool(checked.GREEN_DUE.search(tool_calls.result_text(item.expected)))
+         and checked.own_failed(row)),
         ("nothing_changed", "are judged by a log that shows no change of any file",
          lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",
@@ -137,8 +142,8 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
 def _gives_up(answer: str, expected: object) -> bool:
     """Whether an answer says that it could not, or that there is none. Where one letter is
     expected, that may be the text of a choice."""
-    return wording.refuses(answer) or expected is not None and wording.abstains(answer) \
-        and len(tool_calls.result_text(expected).strip()) > _LETTER
+    return wording.refuses(answer) or wording.abstains(answer) and (
+        expected is None or len(tool_calls.result_text(expected).strip()) > _LETTER)
 
 
 def _others_did(item: Item) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import golds, required, shell, undone, wording
+from failure_analysis.audit import golds, required, shell, state_read, undone, wording
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 
 # What a result counts or lists that was not done, and the state of what was done in part.
@@ -31,16 +31,18 @@ _NONE = re.compile(
     r"(?P<of>(?:\w+ ){0,2}?\w+?)s?(?: (?:yet|found|exists?|here|(?:was|were) found|available|"
     r"placed|on file|to show|recorded|scheduled|listed|saved))?\W*|"
     r"\W*(?P<found>[\w -]{3,30}?)s? not found\W*", re.I)
-_EMPTY = ("[]", "{}", "null", "none", "(empty)", '""')
+_EMPTY = ("[]", "{}", "null", "none", "(empty)", '""', "0")
 _DEALS = frozenset(("order", "booking", "reservation", "purchase", "ticket", "appointment",
                     "transaction", "payment", "entry", "record", "event", "task", "reminder",
-                    "subscription", "item", "post", "message", "note", "result", "file"))
+                    "subscription", "item", "post", "message", "note", "result", "file", "trip",
+                    "seat", "alert", "rental", "listing", "review", "draft", "user", "member"))
 _ADDS = re.compile(r"(?:^|_)(?:add|invite|assign|attach|enrol|tag|include|insert|append|"
                    r"subscribe|share|join)|attendee|participant|member", re.I)
 _TAKES = re.compile(r"(?:^|_)(?:remove|delete|detach|unassign|unsubscribe|revoke|kick|drop)", re.I)
 _OLD = re.compile(r"old|prev|orig|max|min|default|avg|mean|last|initial|before|limit|reply", re.I)
 _TOKEN = re.compile(r"(?=[\w./@:+-]*\d)[\w./@:+-]{3,}")
 _SHORTEST = 3
+_STATUS = re.compile(r"(?:\w+_)?(?:status|state)", re.I)
 
 
 class Act(NamedTuple):
@@ -54,7 +56,8 @@ class Act(NamedTuple):
 
 def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     """(the sentence, what the record says) of a deed reported as done, or as done in whole."""
-    if not row.made or not any(map(_acts, row.made)) or required.state(row) is True:
+    if not row.made or not any(map(_acts, row.made)) \
+            or required.state(row) is True and row.outcome != "pass":
         return None
     left = next(_in_part(row), None)
     text = row.answer or row.spoken
@@ -177,6 +180,22 @@ def _peers_see(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
         for other in _read_after(row) for one in other.reads)
 
 
+def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the same look-up behind the same write shows one state elsewhere, another here."""
+    said, mine, key = _parsed(read.result), _key(act.made), _key(read)
+    here = {name: value for name, value in said.items() if _STATUS.fullmatch(name)
+            and isinstance(value, str)} if isinstance(said, dict) else {}
+    if not here:
+        return False
+    there = [other for row in rows if row.made and any(_key(made) == mine for made in row.made)
+             for act_ in _read_after(row) if _key(act_.made) == mine
+             for one in act_.reads if _key(one) == key and one.result_hash != read.result_hash
+             and isinstance(other := _parsed(one.result), dict)]
+    return len(there) > 1 and any(
+        {other.get(name) for other in there} == {there[0].get(name)} != {value}
+        and isinstance(there[0].get(name), str) for name, value in here.items())
+
+
 def _field_differs(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the object that was written has another value under the key that was, or none."""
     said = _parsed(read.result)
@@ -277,15 +296,24 @@ def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
             or any(_key(one) == _key(read) and one.result.strip().casefold() not in _EMPTY
                    and _key(other.made) == _key(act.made)
                    for row in rows for other in _read_after_any(row) for one in other.reads)
-    none = _NONE.fullmatch(text) if len(text) < 80 else None
-    noun = (none["of"] or none["found"] or "").split()[-1:] if none else []
-    return bool(noun) and noun[0].casefold() in _DEALS
+    lines = [text] if "<" not in text else re.sub(r"<[^<>]{1,200}>", "\n", text[:4_000]).split("\n")
+    found = [none for line in lines if 0 < len(line) < 80 and (none := _NONE.fullmatch(line))]
+    nouns = [word for none in found for word in (none["of"] or none["found"] or "").split()[-1:]]
+    return any(noun.casefold() in _DEALS for noun in nouns)
 
 
 def _read_after_any(row: Seen) -> list[Act]:
     return list(_read_after(row)) if any(map(_acts, row.made)) else []
 
 
+def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the look-up shows the object of the write as it cannot be after it."""
+    return state_read.keeps_its_state(act.made, act.before, read) \
+        or state_read.other_value(act.made, read) or state_read.says_gone(act.made, read) \
+        or state_read.denies_state(act.made, read) \
+        or state_read.count_kept(act.made, act.before, read)
+
+
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
 _TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
-                             _has_none, _peers_see)
+                             _has_none, _peers_see, _peers_state, _otherwise)

@@ -1,13 +1,13 @@
 """Datapoints with opposite verdicts that differ in the form of what they said or did alone."""
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from itertools import product
 
 from failure_analysis.audit import arguments, asks, normal, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
 
 _Asked = Callable[[], frozenset[str]]  # asked only where all else is the same
@@ -24,9 +24,9 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     failed = [row for row in item.rows if row.outcome == "fail"]
     if not passed or not failed:
         return
-    asked = cache(lambda: asks.forms(item.question))
+    asked = once(lambda: asks.forms(item.question))
     calls = item.expected is not None and strict.calls_wanted(item.expected)
-    exact = cache(lambda: bool(strict.EXACTLY.search(item.question)))
+    exact = once(lambda: bool(strict.EXACTLY.search(item.question)))
     found: dict[str, dict[str, Seen]] = {}
     firsts: dict[str, str] = {}
     for one, other in list(product(failed, passed))[:_MOST_PAIRS]:

@@ -25,10 +25,13 @@ _LOOKS = re_compile(
     r"ufw (?:status|show)|iptables (?:-t \w+ )?(?:-L|-S|--list)|firewall-cmd --list|crontab -l|"
     r"ip (?:addr|a|route|link)(?: show)?|nginx -t|service \S+ status|tar -?t\w*|unzip -l|nmap|"
     r"systemctl (?:status|is-active|is-enabled|list\S*|show|cat)|journalctl|"
-    r"git (?:status|log|diff|show|branch$|remote -v|rev-parse|ls-files|blame)|"
+    r"git (?:status|log|diff|show|branch$|branch (?:-[arv]+|--merged|--no-merged|--list)|remote -v|"
+    r"rev-parse|rev-list|ls-files|ls-remote|blame|describe|shortlog|reflog|grep|stash list|tag -l|"
+    r"config (?:--(?:local|global) )?(?:--get\S*|--list|-l))|"
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
     r"pip (?:list|show|freeze)|\S+ (?:--version|--help))(?:\s|$)")
 _REFUSED = re_compile(
+    r"^ *! \[(?:remote )?rejected\]|"
     r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
     r"could not |"
     r"unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
@@ -72,6 +75,9 @@ _NO_STATES = re_compile(
     r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)
 _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
                      "deleted_count", "updated_count", "matched"))
+_DEED = re_compile(r"(?:made|crafted|built|created|added|inserted|updated|changed|modified|deleted|"
+                   r"removed|sent|moved|written|saved|booked|ordered|bought|sold|produced|"
+                   r"transferred|paid|processed|applied|rows|records)(?:_(?:count|rows|items))?")
 _FEW_LINES = 20
 _SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
@@ -107,6 +113,8 @@ def failed(made: Made) -> bool:
     if not command(made):
         return required.writes(made.tool) and refuses(made.tool, made.result)
     lines = made.result.strip().split("\n")
+    while len(lines) > 1 and lines[-1].startswith("hint:"):
+        lines.pop()
     return len(lines[-1]) <= 300 and bool(_REFUSED.search(lines[-1])) or _one_refused(made, lines)
 
 
@@ -151,6 +159,10 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
                 mine or key in _COUNTS):
             return True
         if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
+            return True
+        if value == 0 and type(value) is int and _DEED.fullmatch(key) and not any(
+                type(other) is int and other > 0 or isinstance(other, list | str) and other
+                for other in said.values()):
             return True
         if key in _STATUS_KEYS and isinstance(value, str) and _NO_STATES.fullmatch(value.strip()) \
                 and value.strip()[:5].casefold() not in tool:

@@ -31,11 +31,13 @@ RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pass
                    r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
                    re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
-_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis", re.I)
+_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
+                  r"\bvalues?\b|knowledge|numeric|substance", re.I)
 _FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 # Calls that only read where they go.
 _READS = re_compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
                     r"code|calculator|web)(_|$)", re.I)
+_SPOKEN = re_compile(r"reply|output|told|said|communicat|inform|answer", re.I)
 _DONE = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
                    re.I)
 EXACTLY = re_compile(
@@ -53,7 +55,8 @@ _MOVES = re_compile(
     r"drive|navigate|open|close|start|stop|play|pause|log_?in|log_?out|switch|select|write|undo|"
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
 _FAULT = re_compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
-_MOST_SHOWN = 6
+_OTHER_FAULTS = frozenset(("not_communicated", "assertion_not_met", "harness_error", "exception"))
+_MOST_SHOWN, _SEVERAL = 6, 2
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
@@ -72,6 +75,7 @@ SAYS = {
     "accents": "what is expected but for accents",
     "title": "the expected person, with or without a title",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
+    "outputs": "all that is expected to be said, in words with which others passed",
     "set": "the expected members in another order, which is free",
 }
 
@@ -149,6 +153,8 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
         if not (same or inner) or usual not in ("", ending.how):
             continue
         asked = asks.forms(question)
+        if "fenced" in asked and "```" in gold and "```" not in row.answer:
+            continue
         if inner and ending.how not in passing and asked & {"only", "exact", "bare"}:
             continue
         if not {"boxed", "tag", "hashes"} & asked - {ending.how}:
@@ -161,10 +167,13 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
     question = item.question
     by_rule: dict[str, list[Seen]] = {}
     marks: Counter[tuple[str, str]] | None = None
+    # With these others passed, whose verdict was on their answer alone.
+    tried = {made.tool for row in item.rows if row.outcome == "pass"
+             and len(_judged(row)) < _SEVERAL for made in row.made}
     for row in failed:
         of_form = not about(row)
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
-                or not all(_reads(made, wanted) for made in row.made):
+                or not all(_reads(made, wanted) or made.tool in tried for made in row.made):
             continue
         if not rules(row, wanted, question, "", MARKS):
             continue
@@ -181,7 +190,10 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
 def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
     wanted = _will_do(item)
-    for rule, rows in in_form(item, failed, wanted).items():
+    found = in_form(item, failed, wanted)
+    if not found and (rows := _said_all(item, failed)):
+        found = {"outputs": rows}
+    for rule, rows in found.items():
         sides = {normal.key(row.answer, case=True): row for row in reversed(rows)}
         shown = [variant("failed", row.answer, [one for one in rows if normal.key(
             one.answer, case=True) == text]) for text, row in list(sides.items())[:_MOST_SHOWN]]
@@ -189,6 +201,26 @@ def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         f"{len(rows)} failed with {SAYS[rule]}.",
                         [variant("expected", " | ".join(wanted)), *shown], rows,
                         failed=len(rows), of=len(item.rows))
+
+
+def _said_all(item: Item, failed: Sequence[Seen]) -> list[Seen]:
+    """Failing rows that said all that is expected to be said, in its order, in the words with which
+    others passed, where no call is expected."""
+    expected = item.expected
+    due = [str(text) for name in _SAID if isinstance(expected, Mapping)
+           and isinstance(expected.get(name), list) for text in expected[name]]
+    if not due or required.required(expected) != []:
+        return []
+    passed = {normal.key(row.answer) for row in item.rows if row.outcome == "pass"}
+    in_order = re_compile(".*".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in due), re.S)
+    return [row for row in failed if normal.key(row.answer) in passed and about_words(row)
+            and in_order.search(row.answer)]
+
+
+def about_words(row: Seen) -> bool:
+    """Whether what the row failed is what it says, or its only dimension."""
+    return len(_judged(row)) < _SEVERAL or bool(row.failed) and all(
+        _SPOKEN.search(name) or RIGHT.search(name) for name in row.failed)
 
 
 def _reads(made: Made, wanted: Sequence[str]) -> bool:
@@ -276,10 +308,8 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
 def only_calls(item: Item, row: Seen) -> bool:
     """Whether nothing but the calls can have failed the row: no part of what is expected that
     stands beside them, nothing that a signal says, and it came to its end."""
-    if any(signal.get("kind") in ("not_communicated", "assertion_not_met", "harness_error",
-                                  "exception", "executed_again") for signal in row.signals):
-        return False
-    if row.termination and re.search(r"max|limit|length|timeout|error", row.termination):
+    if any(signal.get("kind") in _OTHER_FAULTS for signal in row.signals) or re.search(
+            r"max|limit|length|timeout|error", row.termination or ""):
         return False
     if not isinstance(item.expected, Mapping):
         return True

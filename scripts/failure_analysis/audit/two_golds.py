@@ -13,6 +13,7 @@ from failure_analysis.audit.items import question_key
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import fingerprint
 
+_MANY_WORDS = 7
 _MOST_SHARING = 4  # items with one question; what more share is an instruction, and no question
 _OF_A_STATE = re.compile(r"\b(?:my|me|mine|i|our|we|us|today|tomorrow|yesterday|now|current\w*|"
                          r"next|last|this|these|latest|new|available)\b", re.IGNORECASE)
@@ -28,9 +29,13 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
     words = len(re.findall(r"\w+", item.question))
     if words < 4:
         return None
-    if any(row.made for row in item.rows) and not _is_in_the_words(item, others):
+    asks_alone = words > _MANY_WORDS and not _OF_A_STATE.search(item.question) and all(
+        isinstance(gold, dict) and required.required(gold) == [] and golds.plain(gold) is not None
+        for gold in others.values())
+    if not asks_alone and any(row.made for row in item.rows) \
+            and not _is_in_the_words(item, others):
         return None
-    is_talk = any(row.spoken for row in item.rows)
+    is_talk = not asks_alone and any(row.spoken for row in item.rows)
     if is_talk and (words < 8 or not re.search(r"\d", item.question)
                     or golds.plain(item.expected) is not None):
         return None

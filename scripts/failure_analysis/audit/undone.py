@@ -22,6 +22,13 @@ _OF_ID = re.compile(r"(^|_)(ids?|number|no|code|key|account|card|user|username|s
 _DRAFTS = re.compile(r"(?:^|_)(?:create|save|write|update|edit|make|prepare|compose|new|add)_"
                      r"(?:\w+_)?(?:draft|preview|quote)s?(?:_|$)|^(?:draft|prepare|preview|simulate|"
                      r"dry_?run)_", re.I)
+# A name of which the last letter or number tells objects apart (`Easter B`).
+_LABELLED = re.compile(r"([A-Z]\w+(?: \w+)*) ([A-Z]|\d{1,3})")
+# What only fills in a form, and the result of a step that leaves it.
+FILLS = re.compile(r"(?:type|fill|select|hover|focus|clear|check|uncheck)(?:_(?:text|in|field|"
+                   r"input|option|element|form|box))?$", re.I)
+_GIVEN_UP = re.compile(r"\W*(?:\w+ ){0,3}(?:discarded|abandoned|dismissed|closed without saving|"
+                       r"not saved)\b.{0,20}\Z", re.I | re.S)
 _FEW_TOOLS = 4
 _SHORTEST_WORD = 4
 _NEARLY_ALL = 0.9
@@ -51,6 +58,7 @@ def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
     if not left:
         return []
     spare = [one for one in shell.wrote(row) if not _DRAFTS.search(one.tool)
+             and not FILLS.match(one.tool) and not _GIVEN_UP.match(one.result)
              and not any(required.fulfils(one, call) for call in wanted)]
     left = [_elsewhere(one, spare) for one in left]
     strayed = {one.call.name for one in left if one.how == ELSEWHERE}
@@ -94,6 +102,10 @@ def other_object(wanted: Any, given: Any) -> bool:
             one, other = (re.sub(r"[\W_]+", "", name).casefold() for name in names)
             if one not in other and other not in one:
                 return True
+        parts = [_LABELLED.fullmatch(text) if isinstance(text, str) else None
+                 for text in (value, given.get(key))]
+        if all(parts) and parts[0][1] == parts[1][1] and parts[0][2] != parts[1][2]:
+            return True
     return False
 
 

@@ -22,7 +22,8 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+"
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ '_]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}|\d+)" \
+          r"(?:\.\d*)?|\.\d+"
 _NUMBER = re_compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
     rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|[^\W\d_].*)?$")
@@ -43,7 +44,7 @@ def number(text: str) -> tuple[Fraction, str] | None:
     if found[8] and not text[:found.start(8)].endswith(" ") and unit(found[8]) not in UNITS:
         return None
     power = int(found[5] or found[6] or 0)
-    digits = found[4].replace(",", "").rstrip(".")
+    digits = re.sub(r"[ ,'_]", "", found[4]).rstrip(".")
     value = Fraction(int(digits)) if digits.isdecimal() else Fraction(digits)
     if power:
         value *= Fraction(10) ** power

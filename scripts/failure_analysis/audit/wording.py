@@ -130,7 +130,9 @@ _REPORTS = re_compile(
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
 _NOT_SO = re_compile(
     r"\b(?:if|when|whenever|unless|cannot|not|never|no|unable|failed|about to|previously|"
-    r"originally|earlier|ago|last|you have|you had|you['’]ve|records?|"
+    r"originally|earlier|ago|last (?:week|month|year|night|time|summer|winter|\w+day)|you have|"
+    r"you had|you['’]ve|(?<!the )(?<!the new )(?<!a )(?<!your )records|"
+    r"records? (?:show|say|state|indicate)s?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
     r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
@@ -143,8 +145,8 @@ _KINDS = {
               r"open(?:ed)?|register(?:ed)?|enrol(?:l|led)?|submit(?:ted)?|fil(?:ed?)|"
               r"order(?:ed)?|purchas(?:ed?)|buy|bought|plac(?:ed?)|post(?:ed)?|sav(?:ed?)|"
               r"upload(?:ed)?|set up|issued?|writ(?:e|ten)|insert(?:ed)?|record(?:ed)?|"
-              r"log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
-    "send": r"send|sent|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
+              r"stor(?:ed?)|log(?:ged)?|publish(?:ed)?|deploy(?:ed)?|install(?:ed)?",
+    "send": r"send|sent|submit(?:ted)?|e-?mail(?:ed)?|mail(?:ed)?|text(?:ed)?|messag(?:ed?)|"
             r"notif(?:y|ied)|forward(?:ed)?|shar(?:ed?)|invit(?:ed?)|post(?:ed)?|issued?|"
             r"repl(?:y|ied)",
     "change": r"updat(?:ed?)|chang(?:ed?)|modif(?:y|ied)|edit(?:ed)?|adjust(?:ed)?|set|"
@@ -154,7 +156,7 @@ _KINDS = {
               r"resum(?:ed?)|suspend(?:ed)?|add(?:ed)?|remov(?:ed?)|schedul(?:ed?)|assign(?:ed)?|"
               r"lock(?:ed)?|unlock(?:ed)?|writ(?:e|ten)|insert(?:ed)?|overwrit(?:e|ten)|"
               r"format(?:ted)?|fill(?:ed)?|put|mark(?:ed)?|merg(?:ed?)|restor(?:ed?)|"
-              r"restart(?:ed)?|approv(?:ed?)|grant(?:ed)?",
+              r"restart(?:ed)?|stor(?:ed?)|approv(?:ed?)|grant(?:ed)?",
     "remove": r"cancel(?:l?ed)?|delet(?:ed?)|remov(?:ed?)|clos(?:ed?)|drop(?:ped)?",
     "pay": r"pay|paid|transfer(?:red)?|charg(?:ed?)|wir(?:ed?)|deposit(?:ed)?|withdraw|withdrawn|"
            r"refund(?:ed)?|return(?:ed)?|reimburs(?:ed?)|credit(?:ed)?|send|sent",

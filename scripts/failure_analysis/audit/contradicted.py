@@ -1,0 +1,206 @@
+"""Golds that their own question contradicts: fewer members than it counts, a value of another type
+than its schema says, a day that no calendar has, a word of which the question has the whole."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from failure_analysis.audit import golds, normal, required, values
+from failure_analysis.audit.allowed import object_of
+from failure_analysis.audit.candidates import variant
+from failure_analysis.audit.demands import COUNT
+from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.item import Item
+from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.whole import Whole
+
+_COUNTED = re.compile(
+    r"\b(?:name|list|give|state|find|identify|mention|extract|return|write|which|what are|who are|"
+    r"enumerate)(?: me| all| the| any| exactly| its| their)* (two|three|four|five|six|seven|eight|"
+    r"nine|ten|\d{1,2}) (?:[a-z][\w-]* ){0,3}?[a-z][\w-]*(?:s|en|ia)\b(?! (?:or|at) )", re.I)
+_ABOUT = re.compile(r"\b(?:at least|at most|up to|or more|or fewer|about|any of)\b", re.I)
+# A key of an object and its type, as a question or a JSON schema says it.
+_TYPED = re.compile(
+    r"[\"'`]?\b(?P<key>[a-z_]\w*)[\"'`]?\s*(?::|\(|\bis|\bas)\s*(?:\{\s*\"type\"\s*:\s*)?(?:an? )?"
+    r"[\"'`<\[]?(?P<type>integer|int|number|float|string|str|boolean|bool|array|list)\b", re.I)
+_TYPES = {"int": (int,), "num": (int, float), "flo": (int, float), "str": (str,), "boo": (bool,),
+          "arr": (list,), "lis": (list,)}
+_INFLECTED = re.compile(r"(?:e?s|e?d|ing|ly|er|est|n|al|ian|ic|ous|able|y)", re.I)
+_SHORTEST, _FEWEST_CUT = 4, 2
+
+
+def members(item: Item, whole: Whole) -> Fault | None:
+    """The question counts more members than the gold has, and two models are failed for just so
+    many, the gold's among them."""
+    found = _COUNTED.search(item.question)
+    gold = _listed(item.expected)
+    if not found or len(gold) < 2 or _ABOUT.search(item.question):
+        return None
+    count = COUNT.get(found[1].lower()) or int(found[1])
+    if len(gold) >= count:
+        return None
+    said: dict[frozenset, list[Seen]] = defaultdict(list)
+    for row in item.rows:
+        parts = frozenset(_listed(final(row.answer) or row.answer)) if row.outcome == "fail" else ()
+        if len(parts) == count and parts > set(gold):
+            said[parts].append(row)
+    rows = max(said.values(), key=lambda some: len({row.model for row in some}), default=[])
+    if len({row.model for row in rows}) < _FEWEST_CUT:
+        return None
+    return Fault(f"{count} are asked for and {len(gold)} are expected.", sides(
+        item, item.expected, variant("failed", rows[0].answer, rows)), rows)
+
+
+def _listed(value: Any) -> list[str]:
+    """The members of a list, as JSON or in one line, folded; empty for anything else."""
+    said = normal.parsed(value) if isinstance(value, str) else value
+    if isinstance(said, list):
+        return [golds.folded(str(one)) for one in said]
+    parts = re.split(r"[,;\n]| and ", value) if isinstance(value, str) and len(value) < 500 else ()
+    parts = [golds.folded(re.sub(r"^\s*(?:[-*•]|\d+[.)]|and )\s*", "", part)) for part in parts]
+    return [part for part in parts if part] if len(parts) > 1 else []
+
+
+def other_type(item: Item, whole: Whole) -> Fault | None:
+    """A value of a gold has another type than the question says for its key; the answers of two
+    models, half of all, have that type there and fail, and none of them passes."""
+    gold = normal.parsed(item.expected) if isinstance(item.expected, str) else item.expected
+    if not isinstance(gold, dict) or not any(row.outcome == "fail" for row in item.rows):
+        return None
+    for found in _TYPED.finditer(item.question[:20_000]):
+        key, kinds = found["key"], _TYPES[found["type"][:3].lower()]
+        if key not in gold or gold[key] is None or _is_of(gold[key], kinds):
+            continue
+        right = [(row, said) for row in item.rows if row.outcome != "unjudged"
+                 and key in (said := object_of(row)) and _is_of(said[key], kinds)]
+        models = {row.model for row, _ in right}
+        if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
+                and all(row.outcome == "fail" for row, _ in right):
+            return Fault(f"{key} is to be of the type {found['type'].lower()}, and what is "
+                         "expected is of another one.", sides(item, gold, variant(
+                             "failed", right[0][0].answer, [row for row, _ in right])),
+                         [row for row, _ in right])
+    return None
+
+
+def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Whether a value is of one of these types; a whole number may be written as 3.0."""
+    if isinstance(value, bool):
+        return bool in kinds
+    return isinstance(value, kinds) or kinds == (int,) and isinstance(value, float) \
+        and value.is_integer()
+
+
+def no_day(item: Item, whole: Whole) -> Fault | None:
+    """The gold names a day that no calendar has and the question does not name."""
+    for text in item.texts or [golds.plain(item.expected) or ""]:
+        day = values.date(text) if len(text) < 40 and re.search(r"\d\W|\W\d", text) else None
+        if day and text not in item.question:
+            try:
+                date(*day)
+            except ValueError:
+                return Fault("What is expected is a day that no calendar has.",
+                             sides(item, item.expected))
+    return None
+
+
+def cut_word(item: Item, whole: Whole) -> Fault | None:
+    """The gold ends within a word of the question or of a result, which half of the models, two or
+    more, say whole and are failed for; nobody passes with it."""
+    texts = [text for text in item.texts or [golds.plain(item.expected) or ""]
+             if len(text) in range(_SHORTEST, 200) and text[-_SHORTEST:].isalpha()]
+    record = "\n".join((item.question, *{made.result for row in item.rows for made in row.made})
+                       ).casefold() if texts else ""
+    for text in texts:
+        for word in _going_on(record, text):
+            rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
+                rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
+            models = {row.model for row in rows}
+            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
+                    and all(row.outcome == "fail" for row in rows):
+                return Fault("What is expected breaks off within a word that most failing answers "
+                             "say whole.", sides(item, item.expected, variant(
+                                 "cut", f"{word} → {text}"),
+                                 variant("failed", rows[0].answer, rows)), rows)
+    return None
+
+
+def _going_on(low: str, text: str) -> Iterator[str]:
+    """What stands in a record in small letters in the place of a text and goes on in the same word;
+    nothing where the text stands there by itself, or only its inflection does."""
+    short = text.casefold()
+    at, found = low.find(short), []
+    while at >= 0:
+        after = low[at + len(short):at + len(short) + 40]
+        rest = next((place for place, sign in enumerate(after) if not sign.isalpha()), len(after))
+        if not low[at - 1:at].isalnum():
+            if not rest:
+                return
+            found.append(low[at:at + len(short) + rest])
+        at = low.find(short, at + 1)
+    yield from dict.fromkeys(one for one in found if len(one) > len(short) + 1
+                             and not _INFLECTED.fullmatch(one[len(short):]))
+
+
+_DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
+                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
+_SAID = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’\n]{8,200})['\"”’](?!\w)")
+
+
+def swapped_day(item: Item, whole: Whole) -> Fault | None:
+    """A day of the gold is one of the question with day and month exchanged, and none of it."""
+    for text in item.texts or [golds.plain(item.expected) or ""]:
+        found = values.date(text) if len(text) < 40 and re.search(r"\d\W|\W\d", text) else None
+        if not found or found[2] > 12 or found[1] == found[2]:
+            continue
+        asked = {day for said in _DAY.findall(item.question) if (day := values.date(said))}
+        if found not in asked and (found[0], found[2], found[1]) in asked:
+            return Fault("Day and month of what is expected are exchanged.",
+                         sides(item, item.expected))
+    return None
+
+
+def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
+    """A text of the gold is one that the question quotes, of three words or more, but for one
+    number, and a datapoint is failed that has it as it is quoted."""
+    if not isinstance(item.expected, dict | list):
+        return None
+    texts = [text for text in item.texts if len(text.split()) > 2 and re.search(r"\d", text)
+             and text not in item.question]
+    for said in _SAID.findall(item.question) if texts else ():
+        for text in texts:
+            odd = [(a, b) for a, b in zip(said.split(), text.split(), strict=False) if a != b]
+            if len(said.split()) == len(text.split()) and len(odd) == 1 \
+                    and all(re.search(r"\d", one) for one in odd[0]):
+                rows = [row for row in item.rows if row.outcome == "fail" and any(
+                    said in one for made in row.made for one in golds.scalars(made.arguments))]
+                if rows:
+                    return Fault("What is expected quotes the question with another number.",
+                                 sides(item, item.expected, variant("quoted", said)), rows)
+    return None
+
+
+def word_for_number(item: Item, whole: Whole) -> Fault | None:
+    """An argument that is expected is a word, where half of the models, two or more, give a number
+    of the question and none of them passes."""
+    for call in required.required(item.expected) or ():
+        for key, value in call.arguments.items():
+            if not isinstance(value, str) or not value.isalpha():
+                continue
+            rows = [row for row in item.rows if row.outcome != "unjudged" and any(
+                made.tool == call.name and isinstance(made.arguments, dict)
+                and type(said := made.arguments.get(key)) in (int, float)
+                and f"{said:g}" in item.question for made in row.made)]
+            models = {row.model for row in rows}
+            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
+                    and all(row.outcome == "fail" for row in rows):
+                return Fault(f"{key} is to be a word, and most models give a number of the "
+                             "question.", sides(item, item.expected), rows)
+    return None
+
+
+RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
+         ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
+         ("gold_quotes_otherwise", quoted_otherwise), ("gold_word_for_number", word_for_number))
