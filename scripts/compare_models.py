@@ -46,11 +46,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     from failure_analysis import steps, terminal
-    from failure_analysis.comparison import groups, overview, page, write
+    from failure_analysis.comparison import overview, page, write
 
     cli.make_room(args.analysis_dir, steps.COMPARE)
     result = write.write(args.analysis_dir, args.by, args.seed)
-    sets, lost = result["sets"], groups.failed_by_all_who_ran(result)
+    sets, lost = result["sets"], page.failed_by_all_who_ran(result)
     under_every = len(result["failed_under_every_content"])
     passed = len(result["passed_outside"])
     by, all_units = f"{result['by']}s", page.all_compared(result)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import facts, files, results, statistics, steps
-from failure_analysis.comparison import chance, groups, rates, reliability
+from failure_analysis.comparison import chance, groups, page, rates, reliability
 from failure_analysis.comparison.cells import (
     CHANGING,
     MOST_PAIRED,
@@ -399,7 +399,7 @@ def _group_numbers(result: dict) -> Iterator[tuple[str, int | float]]:
         yield f"comparison/group_failed_by_all/{number}", len(group["sets"]["failed_by_all"])
         for name, items in group["sets"]["unique_fail"].items():
             yield f"comparison/group_unique_fail/{facts.key(name)}", len(items)
-    if lost := groups.failed_by_all_who_ran(result):
+    if lost := page.failed_by_all_who_ran(result):
         yield "comparison/failed_by_all_who_ran", len(lost)
     if result["failed_under_every_content"]:
         yield "comparison/failed_under_every_content", len(result["failed_under_every_content"])

@@ -142,9 +142,3 @@ def _alone(name: str, mask: int, size: int, shared: list[int]) -> Alone:
     counts = [(mask & common).bit_count() for common in shared]
     best = max(range(len(counts)), key=counts.__getitem__)
     return Alone(name, size, counts[best], best)
-
-
-def failed_by_all_who_ran(result: dict) -> list[dict]:
-    """Items that some unit lacks but everybody who ran them (two at least) failed."""
-    return [entry for entry in result["partial"]
-            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]

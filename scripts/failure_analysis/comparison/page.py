@@ -5,7 +5,6 @@ from itertools import permutations
 from types import MappingProxyType
 
 from failure_analysis import steps
-from failure_analysis.comparison.groups import failed_by_all_who_ran
 from failure_analysis.markdown import cell, code, table
 
 NAME, PAGE, TABLE, FIGURE = steps.COMPARE.writes[:4]
@@ -503,3 +502,9 @@ def _judges(judges: dict) -> list[str]:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def failed_by_all_who_ran(result: dict) -> list[dict]:
+    """Items that some unit lacks but everybody who ran them (two at least) failed."""
+    return [entry for entry in result["partial"]
+            if entry["judged"] > 1 and len(entry["failed_by"]) == entry["judged"]]
