@@ -76,12 +76,14 @@ _ALL_THERE = re.compile(
     r"there|kept|complete)\b", re.I)
 _LACKS = re.compile(r"\b(?:not found|missing|absent|not present|not included)\b(?!\s*[:=]?\s*"
                     r"(?:0|none|no)\b)", re.I)
+_LACKING = ("not found", "missing", "absent", "not present", "not included")
 _NO_LACK = re.compile(
     r"\b(?:no|nothing|none|not|never|without|0|isn|aren|wasn|if)\b[^.;\n]*$", re.I)
 _NONE_LEFT = re.compile(
     r"\b(?:no|without(?: the)?)(?: (?:letter|word|character|digit|comma|comma sign))? "
     r"['\"“‘]?([A-Za-z]{1,20}|\d|[,;!])['\"”’]?"
     r"(?: (?:occurs?|appears?|is|are|was|were|left|remains?|used|anywhere|any ?more|at all))", re.I)
+_TIMES = re.compile(r"\d (?:times? ?)?['\"]|\d times?\b", re.I)  # in each such count
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
@@ -96,6 +98,8 @@ _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot 
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
+_DIFFERING = ("fail", "invalid", "not valid", "not match", "mismatch", "differ", "bad signature",
+              "error", "wrong")
 _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated)?|in order|"
                    r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
                    r"okay|correct|right|the same|good|fine))\b", re.I)
@@ -105,7 +109,10 @@ _NO_CHANGE = re.compile(
     r"\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
     r"\b(?:no|0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|"
     r"\bnothing to commit\b", re.I)
-_UNITS = r"(?P<of>line|sentence|paragraph|character|item|bullet|syllable|point|stanza|verse|entr)"
+_UNCHANGED = ("git ", "diff", "patch", "changed", "nothing to")
+_COUNTABLE = ("line", "sentence", "paragraph", "character", "item", "bullet", "syllable", "point",
+              "stanza", "verse", "entr")
+_UNITS = rf"(?P<of>{'|'.join(_COUNTABLE)})"
 _COUNT_SAID = re.compile(rf"\b(?P<count>\d{{1,9}}) {_UNITS}(?:s|ies|y)?\b", re.I)
 _COUNTED = re.compile(
     rf"\b(?:counted|counts?|found|has|have|got|contains|are|is)\W+(?:only |exactly )?"
@@ -153,7 +160,8 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     text = _CODED.sub(" ", text) if "`" in text else text
     low = text.lower()
     if not any(map(low.__contains__, _GREEN_WORDS)) \
-            or row.made and not any(map(_is_test, row.made)) or not _GREEN.search(text):
+            or not (any(map(_is_test, row.made)) if row.made else _log(row.judge)) \
+            or not _GREEN.search(text):
         return None
     claims = [one for one in _sentences(text) if _GREEN.search(one) and not _UNSURE.search(one)
               and not any(int(a) < int(b) for a, b in _OF.findall(one))]
@@ -170,7 +178,7 @@ def _tests(row: Seen, question: str) -> tuple[str, str] | None:
         if _true_count(claims[0], last.result):
             return None
         return claims[0], f"{last.tool} -> {last.result[-300:]}"
-    if not row.made and _log(row.judge) and (
+    if not row.made and (
             outcome(row.judge) is False or none_ran(row.judge)):
         return claims[0], row.judge[:300]
     return None
@@ -240,7 +248,8 @@ def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something matches or is valid, where the last call is a check that says that it
     is not."""
     last = row.made[-1] if row.made else None
-    if last is None or len(last.result) > 2_000 or not _DIFFERS.search(last.result):
+    if last is None or len(last.result) > 2_000 \
+            or not wording.has_any(last.result, _DIFFERING) or not _DIFFERS.search(last.result):
         return None
     text = re.sub(r"\{[^{}]*\}", " ", row.answer)
     claim = next((one for one in _sentences(text) if _SAME.search(one)
@@ -252,6 +261,7 @@ def changed_nothing(row: Seen) -> tuple[str, str] | None:
     """A deed reported as done, where the judge's log shows no change of any file and says nothing
     of one that is expected to be none."""
     if row.made or not row.judge or len(row.judge) >= _LONGEST_LOG \
+            or not wording.has_any(row.judge, _UNCHANGED) \
             or not _NO_CHANGE.search(row.judge) or "expected" in row.judge:
         return None
     told = wording.reports(row.answer)
@@ -266,6 +276,7 @@ def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
     """A deed that is reported as done in a datapoint that passed after calls, where the words of
     its check say that the state is another one than is expected."""
     if row.outcome != "pass" or not row.made or not 0 < len(row.judge) < _LONGEST_LOG \
+            or not wording.has_any(row.judge, _STATE_SIGNS) \
             or not _OF_A_STATE.search(row.judge) or "argument" in row.judge.lower():
         return None
     found = _STATE_DIFF.search(row.judge)
@@ -289,12 +300,16 @@ _STATE_DIFF = re.compile(
     rf"{_VALUE.format('there')}", re.I)
 _OF_A_STATE = re.compile(r"\bFAIL|mismatch|\bdiff|\bcheck|\bstate\b|\bpage\b|\bdb\b|database|"
                          r"verif|\bassert", re.I)
+_STATE_SIGNS = ("fail", "mismatch", "diff", "check", "state", "page", "db", "database", "verif",
+                "assert")
 _FAIL = re.compile(r"\bFAIL(?:ED|S)?\b|\b[1-9]\d* mismatch(?:es)?\b")
 
 
 def _counts(row: Seen, question: str) -> tuple[str, str] | None:
     """A number of lines, sentences and the like that the answer says it has, and another one that
     the judge counted."""
+    if not wording.has_any(question, _COUNTABLE):
+        return None  # of what is counted, the question says how much is asked
     counted = {found["of"].lower(): found["count"] for found in _COUNTED.finditer(row.judge)} \
         if row.judge else {}
     if not counted or len(counted) < len(list(_COUNTED.finditer(row.judge))):
@@ -308,7 +323,7 @@ def _counts(row: Seen, question: str) -> tuple[str, str] | None:
 
 def _all_there(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that all is there, and a judge that did not find a part of it."""
-    lack = _LACKS.search(row.judge)
+    lack = _LACKS.search(row.judge) if wording.has_any(row.judge, _LACKING) else None
     if not lack or _NO_LACK.search(
             row.judge[max(0, lack.start() - 120):lack.start()]):
         return None
@@ -319,7 +334,7 @@ def _all_there(row: Seen, question: str) -> tuple[str, str] | None:
 
 def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something occurs nowhere, and a judge that counts it."""
-    claim = _NONE_LEFT.search(row.answer) if row.judge else None
+    claim = _NONE_LEFT.search(row.answer) if _TIMES.search(row.judge) else None
     if not claim:
         return None
     thing = re.escape(claim[1])

@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import golds, normal, required
+from failure_analysis.audit import golds, normal, required, wording
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -36,6 +36,9 @@ _NETWORK = re.compile(
     r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
     r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
     r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
+# One of these stands in each such text.
+_NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
+                  "nodename", "not known", "unknown host", "connection", "no such host")
 _OF_NETWORKS = re.compile(r"\bnetwork|\bdns\b|resolv|\bproxy\b|offline|/etc/hosts|firewall|\bvpn\b|"
                           r"\broute|internet|connectivity|\bping\b|no access", re.I)
 _REACHED = re.compile(r"successfully installed|bytes from|HTTP/[\d.]+ 200|saved \[|newly installed|"
@@ -78,7 +81,8 @@ def network(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _met_none(row: Seen) -> bool:
-    return any(_NETWORK.search(made.result) and not _LOCAL.search(f"{made.result}{made.arguments}")
+    return any(wording.has_any(made.result, _NETWORK_SIGNS) and _NETWORK.search(made.result)
+               and not _LOCAL.search(f"{made.result}{made.arguments}")
                for made in row.made)
 
 

@@ -2,6 +2,7 @@
 of English; what they do not decide is left alone."""
 
 import re
+from collections.abc import Iterable
 
 from failure_analysis.audit.values import one_line
 from failure_analysis.patterns import re_compile
@@ -196,6 +197,12 @@ _ALL_DONE = re_compile(r"^(?:(?:you['’]re |you are )?all (?:set|done)|done)\b\
                        r"\b(?:is|are) now (?:on|at|in|under|for)\b|"
                        r"\bnow (?:holds|contains|reads|has)\b", re.I)
 
+
+
+def has_any(text: str, signs: Iterable[str]) -> bool:
+    """Whether one of these, in small letters, stands in a text: far faster than the expression of
+    which each match holds one."""
+    return any(map(text.lower().__contains__, signs))
 
 def refuses(answer: str) -> bool:
     """Whether an answer says with its first words that it could not, and says little more."""
