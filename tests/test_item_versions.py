@@ -353,3 +353,31 @@ def test_other_items_under_the_same_ids_are_no_versions(build, tmp_path):
     _, out = build("--run-dir", *runs)
     found = json.loads((out / "item_versions.json").read_text())
     assert found["apart"] == [] and len(found["repaired"]) == 6
+
+
+def test_runs_with_items_of_their_own_are_not_held_against_each_other(build, run_script, tmp_path):
+    """Ids that many runs use for whatever they ask: each run its own, and no page of changes."""
+    runs = [judged(tmp_path / f"r{place}", [
+        turn(n, n % 2 == 0, user_text=f"{place} asks {n}?", model_name=f"m{place}")
+        for n in range(4)]) for place in range(8)]
+    _, out = build("--run-dir", *runs)
+    stated = found(out)
+    assert stated["own_items"] and stated["items"] == {
+        "all": 4, "differing": 4, "asked": 4, "expected": 0, "without_texts": 4}
+    assert [entry["contents"] for entry in stated["differing"]] == [[]] * 4
+    assert len(stated["versions"]) == 8 and not (stated["apart"] or stated["repaired"])
+    (differs,) = findings(out, "content_differs")
+    assert differs["text"].startswith("4 of 4 items have one id and different content (0, 1, 2, "
+                                      "3): 4 differ in what is asked, 0 in what is expected")
+    assert "Hardly any content stands in two of the 8 runs" in differs["text"]
+    assert "## What changed" not in page(out)
+    for script in ("cluster_failures.py", "compare_models.py", "write_report.py"):
+        done = run_script(script, out)
+        assert done.returncode == 0, done.stderr
+    checked = run_script("check_report.py", out)  # a draft holds, but for what nobody has read
+    assert "version" not in checked.stdout + checked.stderr, checked.stdout
+    shared = [judged(tmp_path / f"s{place}", [
+        turn(n, n % 2 == 0, user_text=f"{place % 2} asks {n}?", model_name=f"m{place}")
+        for n in range(4)]) for place in range(8)]
+    _, out = build("--run-dir", *shared)
+    assert "own_items" not in found(out) and len(found(out)["versions"]) == 2

@@ -279,6 +279,9 @@ def test_a_cluster_gives_the_same_bytes(tmp_path, machines):
     code, err = ended(on(machines.address, tmp_path / "in", tmp_path / "out"))
     assert (code, err) == (0, "")
     assert packet(tmp_path / "out") == alone
+    code, err = ended(on(machines.address, "in", tmp_path / "named", cwd=tmp_path))
+    assert (code, err) == (0, "")  # workers stand elsewhere
+    assert packet(tmp_path / "named")["outcomes.csv"] == alone["outcomes.csv"]
 
 
 @pytest.mark.slow
@@ -451,6 +454,10 @@ def test_runs_at_an_address_are_read_as_those_on_a_disk(tmp_path, s3, run_script
         assert got[name] == alone[name].replace(local, b"s3://runs/one")
     for content in got.values():
         assert str(tmp_path).encode() not in content
+    s3.put("one/late/openai_judged.jsonl", rows_of("m", 1)[0].encode())
+    more = from_s3(run_script, tmp_path / "more", "s3://runs/one")
+    assert more.stdout.splitlines()[1].startswith("one: 91 rows read")
+    s3.client.delete_object(Bucket="runs", Key="one/late/openai_judged.jsonl")
     again = from_s3(run_script, tmp_path / "two", "s3://runs/one/", "--jobs", "2")
     assert again.returncode == 0, again.stderr
     assert packet(tmp_path / "two") == got

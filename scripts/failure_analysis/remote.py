@@ -55,9 +55,14 @@ def laid_out(there: str) -> Path:
     if not listed:
         raise _unread(there, "nothing there")
     protocol = there.partition("://")[0]
+    place, laid = _root() / protocol / root.strip("/"), set()
     for key, info in listed.items():
         if not key.endswith("/") and info.get("type") != "directory":
-            _lay(_root() / protocol / key.lstrip("/"), f"{protocol}://{key}", info.get("size") or 0)
+            laid.add(path := _root() / protocol / key.lstrip("/"))
+            _lay(path, f"{protocol}://{key}", info.get("size") or 0)
+    for path in place.rglob("*"):  # what an earlier listing had, and is no longer there
+        if path not in laid and path.is_file():
+            path.unlink(missing_ok=True)
     _given.append(there)
     return _root() / protocol / root.strip("/")
 

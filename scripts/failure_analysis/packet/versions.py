@@ -377,7 +377,7 @@ def _sentences(found: dict[str, Any]) -> Iterator[str]:
     who = "; ".join(f"{version['version']} in {_runs(version['runs'], not place)}"
                     for place, version in enumerate(versions[:MOST_CONTENTS]))
     more = f"; and {len(versions) - MOST_CONTENTS} more" if len(versions) > MOST_CONTENTS else ""
-    if len(versions) > 1:
+    if len(versions) > 1 and not found.get("own_items"):
         yield f"{len(versions)} versions of the items: {who}{more}."
     yield (f"{items['differing']} of {count(items['all'], 'item')} have one id and "
            f"different content ({ids}): {items['asked']} differ in what is asked, "
