@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from failure_analysis import clean
-from make_runs import findings
+from make_runs import findings, read_jsonl
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +71,17 @@ def test_tau2_airline_counts_sets_and_clusters(analyse, real_runs):
         assert set(sets["unique_pass"][model]) == (
             set.intersection(*others) - fails[model]) & common
     assert len(common) == load(out, "model_comparison.json")["compared_items"] == 44
+
+
+def test_all_that_is_planned_can_be_shown(analyse, real_runs, run_script):
+    """What the audit suspects beside a passing datapoint of another model, too."""
+    out = analyse("--input", real_runs / "tau2-bench" / "airline")
+    done = run_script("plan_review.py", out, "--budget", "16")
+    assert done.returncode == 0, done.stderr
+    planned = read_jsonl(out / "review_plan.jsonl")
+    assert {"audit", "contrast"} <= {line["why"] for line in planned}
+    done = run_script("show_datapoint.py", out, *(line["datapoint_id"] for line in planned))
+    assert done.returncode == 0, done.stderr
 
 
 def test_tau2_airline_says_what_is_wrong_with_the_comparison(analyse, real_runs):

@@ -412,10 +412,11 @@ def passing_by_item(index: rows.Index, seed: int) -> Passing:
 
 def siblings(passing: Passing, pick: Pick) -> list[str]:
     """The passing datapoints of a planned item, one per model, its contrast among them; for the
-    audit those of its candidate."""
+    audit its contrast and those of its candidate."""
     if pick.candidate:
         passed = {line.datapoint_id for line in _passed(pick.line, passing)}
-        return [ident for ident in shown(pick.candidate) if ident in passed]
+        beside = [pick.contrast.datapoint_id] if pick.contrast else []
+        return [*beside, *(ident for ident in shown(pick.candidate) if ident in passed)]
     by_model: dict[str, str] = {}
     others = _passed(pick.line, passing)
     for line in [pick.contrast, *others] if pick.contrast else others:
