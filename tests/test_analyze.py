@@ -36,6 +36,7 @@ from failure_analysis.lenses import (
     tokens,
     traces,
 )
+from failure_analysis.spread import Engine
 from failure_analysis.statistics import holm
 from make_samples import level_rows
 
@@ -469,7 +470,7 @@ def test_the_cache_is_read_and_a_broken_one_is_named(run_inside, worlds, tmp_pat
     assert run_inside(*args).returncode == 0
     assert (tmp_path / "c.json").read_bytes() == first
     table = dataset.load(worlds / "truncation.json")
-    assert compression.measure(table, tmp_path / "cache", 1).counts == {"measured": 0,
+    assert compression.measure(table, tmp_path / "cache", Engine(1)).counts == {"measured": 0,
                                                                         "cached": 405}
     cache.write_bytes(b"no database" * 1000)
     done = run_inside(*args)

@@ -1,7 +1,6 @@
 """What the faults of a stranger's worlds have in general, each beside its decoy."""
 
 import pytest
-from tests.test_audit_form_said import call, item, point, run
 
 from failure_analysis.audit import (
     asks,
@@ -22,6 +21,7 @@ from failure_analysis.audit import (
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.undone import Undone
+from test_audit_form_said import call, item, point, run
 
 
 @pytest.mark.parametrize(("question", "form", "asked"), [

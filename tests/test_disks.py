@@ -94,14 +94,14 @@ def test_a_disk_that_is_full_at_the_last_file_leaves_no_half_packet(tmp_path):
     """The streams are small enough, what is counted from them is not."""
     runs = [judged(tmp_path / f"r{place}", [
         turn(number, True, model_name=f"m{place}", user_text=f"{place * (number < 5)} {ANSWER}")
-        for number in (1, 3, 5)]) for place in range(16)]
+        for number in (1, 3, 5)]) for place in range(24)]
     out = tmp_path / "out"
     code, _, err = ended(started("build_packet.py", "--run-dir", *runs, "--output-dir", out))
     assert code == 0, err
     sizes = {name: len(data) for name, data in contents(out).items()}
     enough = max(sizes[name] for name in (*steps.STREAMS, manifest.NAME)) + 300
     assert max(sizes[name] for name in steps.BUILD.writes if name in sizes) > enough, sizes
-    code, _, err = ended(started("build_packet.py", "--run-dir", *runs[:15], "--output-dir", out,
+    code, _, err = ended(started("build_packet.py", "--run-dir", *runs[:23], "--output-dir", out,
                                  most=enough))
     assert code == 1 and "File too large; it was not written, make room" in err
     assert not {*steps.BUILD.writes} & {*contents(out)}

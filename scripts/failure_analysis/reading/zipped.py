@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from failure_analysis import files
+from failure_analysis import files, remote
 from failure_analysis.files import JsonLine
 
 EVAL = ".eval"
@@ -96,7 +96,7 @@ def is_eval(path: Path) -> bool:
 
 def _opened(path: Path) -> zipfile.ZipFile:
     try:
-        archive = zipfile.ZipFile(files.opened(path))
+        archive = zipfile.ZipFile(files.opened(path) if remote.is_laid_out(path) else path)
     except _BROKEN as error:
         raise files.Damaged(f"{path}: damaged or cut off, no whole zip archive ({error})") from None
     size = sum(info.file_size for info in archive.infolist())
