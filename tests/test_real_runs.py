@@ -73,6 +73,7 @@ def test_tau2_airline_counts_sets_and_clusters(analyse, real_runs):
     assert len(common) == load(out, "model_comparison.json")["compared_items"] == 44
 
 
+@pytest.mark.slow
 def test_all_that_is_planned_can_be_shown(analyse, real_runs, run_script):
     """What the audit suspects beside a passing datapoint of another model, too."""
     out = analyse("--input", real_runs / "tau2-bench" / "airline")

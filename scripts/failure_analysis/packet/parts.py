@@ -6,7 +6,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, chdir, closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -27,12 +27,11 @@ Read = tuple[SourceTally, dict[Path, str]]  # of one source, and the hashes of i
 
 class _How(NamedTuple):
     """How parts are read: with the keys that gradings are joined on or not, the folder for what
-    they give (None: it travels as bytes, from machines that share no disk), the folder that paths
-    start from, and the addresses that the inputs come from."""
+    they give (None: it travels as bytes, from machines that share no disk), and the addresses that
+    the inputs come from."""
 
     keyed: bool
     folder: str | None
-    start: Path
     addresses: tuple[str, ...]
 
 
@@ -56,15 +55,17 @@ class _Part(NamedTuple):
 def tallies(sources: Sequence[Source], keyed: bool, outputs: Outputs, engine: Engine
             ) -> Iterator[Read]:
     """The counts of each source and the hashes of its files, in their order, while the streams are
-    written."""
+    written; refuses paths that workers of another machine cannot follow."""
+    if engine.scheduler and not sources[0].path.is_absolute():
+        raise files.Refusal(f"{sources[0].path}: workers start in folders of their own; name the "
+                            "inputs by absolute paths, or addresses")
     size = sum(map(_size, sources))
     if engine.scheduler is None and (engine.here < 2 or not engine.jobs and size < _PAYS):
         for source in sources:
             yield read_source(source, keyed, outputs), _hashes(source)
         return
     with tempfile.TemporaryDirectory(prefix="packet-") as folder:
-        how = _How(keyed, None if engine.scheduler is not None else folder, Path.cwd(),
-                   remote.given())
+        how = _How(keyed, None if engine.scheduler is not None else folder, remote.given())
         for is_long, group in groupby(sources, key=_is_long):
             if not is_long:
                 yield from _whole(group, how, outputs, engine)
@@ -149,8 +150,6 @@ def _read(how: _How, piece: _Piece) -> _Part:
     for address in how.addresses:
         remote.laid_out(address)
     with ExitStack() as stack:
-        if how.start.is_dir():
-            stack.enter_context(chdir(how.start))  # a machine that shares our disk
         made: list[IO[bytes]] = [io.BytesIO() if how.folder is None else stack.enter_context(
             open(Path(how.folder, f"{piece.number}.{name}"), "wb")) for name in steps.STREAMS]
         read = [(read_source(source, how.keyed, Outputs(*made)),
