@@ -43,6 +43,7 @@ STATES = {
 }
 
 
+@pytest.mark.slow
 def test_every_fault_ends_in_its_state_and_the_sum_is_n(code: Code, tmp_path: Path) -> None:
     with Endpoint() as endpoint:
         done = code(endpoint, faulty(tmp_path, list(STATES)), "--retries", "2", "--timeout", "1",
