@@ -72,12 +72,12 @@ def works(folder: Path, rows: int) -> Iterator[Work]:
     """The data and the commands, one work after the other."""
     bench_packet.make_runs(folder / "wide", 20, rows // 20, 20, 1)
     yield Work("packet", ["build_packet.py", "--input", folder / "wide",
-                          "--output-dir", folder / "packet"],
+                          "--output-dir", folder / "packet", "--jobs", 1],
                sorted((folder / "wide").glob("*/*.jsonl")))
     for name, mapping in (("packet mapped", MAPPING), ("packet by JMESPath", BY_JMESPATH)):
         (folder / f"{name}.yaml").write_text(mapping)
         yield Work(name, ["build_packet.py", "--input", folder / "wide", "--mapping",
-                          folder / f"{name}.yaml", "--output-dir", folder / "packet"],
+                          folder / f"{name}.yaml", "--output-dir", folder / "packet", "--jobs", 1],
                    sorted((folder / "wide").glob("*/*.jsonl")))
     yield Work("stage 1 of the demo", [
         "deep_error_analysis.py", "--comparison-dir", DEMO / "comparison",
