@@ -44,10 +44,10 @@ def spread(work: Callable[[Any, Any], Any], common: Any, pieces: Iterable[Any], 
     """As `spread.spread`, on the cluster of a scheduler, or one of so many processes that is
     started here. A piece whose worker is lost or has failed is worked on by another one; refuses
     when no other can, or when the scheduler goes away."""
+    client, version = _connected(scheduler, jobs)  # says what to install where it is not
     from distributed.client import CancelledError
     from distributed.comm import CommClosedError
 
-    client, version = _connected(scheduler, jobs)
     pieces, waiting = iter(pieces), deque()
     try:
         while True:
