@@ -137,6 +137,15 @@ def test_a_fence_where_the_exact_output_is_asked_for(flags: Callable) -> None:
     ) == {(STRICT, "wrapping", "plant", "m1"), (SAME, "same_form", "plant", "m0 m1")}
 
 
+def test_a_fence_that_is_asked_for_tells_answers_apart(flags: Callable) -> None:
+    asked, bare = "Give the order as JSON in a code block.", '{"total": 3}'
+    fenced = f"```json\n{bare}\n```"
+    assert flags(
+        row("plant", fenced, True), row("plant", bare, False),
+        row("asked", fenced, True, asked), row("asked", bare, False, asked),
+    ) == {(SAME, "equal", "plant", "m0 m1")}
+
+
 def test_a_dimension_that_flips_while_the_answer_does_not(flags: Callable) -> None:
     """The outcomes are equal; speed is not decided by the answer."""
     assert flags(

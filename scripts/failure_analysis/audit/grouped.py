@@ -11,7 +11,7 @@ from failure_analysis.audit.seen import SORTED_JSON, Seen
 
 LONGEST_FINAL = 60
 # What a question says of the form with which equal answers may differ.
-_FORM_COUNTS = frozenset(("case", "exact", "bare", "marks", "stop", "number", "output"))
+_FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output"))
 
 
 def did(row: Seen, leaves: str = "form") -> str:

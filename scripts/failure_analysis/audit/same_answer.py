@@ -18,9 +18,7 @@ from failure_analysis.patterns import re_compile
 _MOST_PAIRS = 2_000  # pairs of answers that are held against each other
 _MOST_SHOWN = 4
 _FEWEST_GRADERS = 2
-_LONGEST_FINAL = 60
 # What a question says of the form with which equal answers, and nearly equal ones, may differ.
-_FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output"))
 _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "output"))
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
@@ -30,6 +28,8 @@ _NOT_OF_THE_ANSWER = re_compile(r"latenc|time|speed|fast|slow|cost|token|budget|
 _OF_THE_CALLS = re_compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
 _CUT = re_compile(r"max|limit|length|time|error|cancel|crash|memory|abort|interrupt", re.I)
+
+
 class Group(NamedTuple):
     """Datapoints of an item with one answer: those that passed, and those that failed."""
 

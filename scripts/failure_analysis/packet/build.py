@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from failure_analysis import clean, facts, files, manifest, steps, store
 from failure_analysis.datapoint import (
@@ -27,19 +26,12 @@ from failure_analysis.packet import (
     versions,
 )
 from failure_analysis.packet.one_source import Outputs
-from failure_analysis.packet.overall import (
-    Overall,
-)
+from failure_analysis.packet.overall import Overall
 from failure_analysis.packet.version_texts import RunContents
 from failure_analysis.reading import ingest, labels, left_out
 from failure_analysis.reading.detect import Inputs
 from failure_analysis.records import Source, shown
 from failure_analysis.spread import Engine
-
-if TYPE_CHECKING:
-    pass
-
-_VERDICTS = {"pass": 1, "fail": 0, "unjudged": -1}
 
 
 def build(inputs: Inputs, analysis_dir: Path, engine: Engine, settings: dict) -> dict:
