@@ -84,9 +84,11 @@ _NONE_LEFT = re.compile(
     r"['\"“‘]?([A-Za-z]{1,20}|\d|[,;!])['\"”’]?"
     r"(?: (?:occurs?|appears?|is|are|was|were|left|remains?|used|anywhere|any ?more|at all))", re.I)
 _TIMES = re.compile(r"\d (?:times? ?)?['\"]|\d times?\b", re.I)  # in each such count
+_TIMES_SIGNS = (" '", ' "', "' ", '" ', "time", "TIME", "Time")
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
+_LOG_WORDS = ("test", "Test", "ok ", "passed", "failed", "Error", "Traceback (")
 # A line that begins the log of a later run of the same tests.
 _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
@@ -221,7 +223,8 @@ def _names_tests(text: str) -> bool:
 
 def _log(judge: str) -> bool:
     """Whether the words of a judge are the log of tests, and no prose."""
-    return bool(_LOG.search(judge)) and (len(judge) < _SHORT or judge.count("\n") > 2)
+    return (len(judge) < _SHORT or judge.count("\n") > 2) \
+        and any(map(judge.__contains__, _LOG_WORDS)) and bool(_LOG.search(judge))
 
 
 def _words(row: Seen, question: str) -> tuple[str, str] | None:
@@ -334,7 +337,8 @@ def _all_there(row: Seen, question: str) -> tuple[str, str] | None:
 
 def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something occurs nowhere, and a judge that counts it."""
-    claim = _NONE_LEFT.search(row.answer) if _TIMES.search(row.judge) else None
+    claim = _NONE_LEFT.search(row.answer) if any(map(row.judge.__contains__, _TIMES_SIGNS)) \
+        and _TIMES.search(row.judge) else None
     if not claim:
         return None
     thing = re.escape(claim[1])

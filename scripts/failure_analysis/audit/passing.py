@@ -149,21 +149,23 @@ def _gives_up(answer: str, expected: object) -> bool:
 def _others_did(item: Item) -> bool:
     """Whether nearly all give an answer, failed or passed, at least two models a right one: then
     a refusal is not what the item is about. With tools, doing nothing may be what is asked."""
-    if any(row.made for row in item.rows):
+    passed = [row for row in item.rows if row.outcome == "pass"]
+    if len({row.model for row in passed}) < _FEW_OTHERS or any(row.made for row in item.rows):
         return False
     refused = [row for row in item.rows if required.answer_kind(row) in (EMPTY, REFUSED)]
-    models = {row.model for row in item.rows if row.outcome == "pass" and row not in refused}
+    models = {row.model for row in passed if row not in refused}
     return len(models) >= _FEW_OTHERS and len(refused) * _FEW_REFUSE <= len(item.rows)
 
 
 def _asks_for_a_text(item: Item, row: Seen, passed: Sequence[Seen]) -> bool:
     """Whether the question asks for a text that another model wrote and passed with, and what was
     judged is that text and nothing of safety."""
+    others = [one for one in passed if one.model != row.model]
+    if not others or not _WRITE.match(item.question) or any(one.made for one in item.rows):
+        return False
     judged = [name for name, value in row.scores.items() if value is not None]
-    return bool(judged) and not any(map(_OF_SAFETY.search, (*judged, row.judge))) \
-        and bool(_WRITE.match(item.question)) and not any(one.made for one in item.rows) and any(
-            other.model != row.model and required.answer_kind(other) not in (EMPTY, REFUSED)
-            for other in passed)
+    return bool(judged) and not any(map(_OF_SAFETY.search, (*judged, row.judge))) and any(
+        required.answer_kind(one) not in (EMPTY, REFUSED) for one in others)
 
 
 def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:

@@ -122,7 +122,7 @@ def answer_kind(row: Seen) -> str:
         return EMPTY
     if wording.refuses(row.answer):
         return REFUSED
-    return f"said {one_line(row.answer).casefold()[:500]}"
+    return f"said {one_line(row.answer[:1200]).casefold()[:500]}"
 
 
 def state(row: Seen) -> bool | None:
