@@ -15,11 +15,12 @@ Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
 run), their calls and results; each text once, JSON in short (records as a table, what nothing names
 left out, of what there is to choose from what is chosen, what stands above by its place), long
-texts cut (--steps shows more). Several share what is said of all of them. A policy that this
-coder was shown before is not shown again. Datapoints that said and did the same as a failing one
-(over repeats, runs and models of its item) are named beside it and not shown by --next;
-record_review.py --alike records them with it. Short ones without a conversation take about three
-lines each. Text of the run stands between marks that are new each time.
+texts cut (--steps shows more). Several share what is said of all of them; those that one output
+of a shell does not hold are named. A policy that this coder was shown before is not shown again.
+Datapoints that said and did the same as a failing one (over repeats, runs and models of its item)
+are named beside it and not shown by --next; record_review.py --alike records them with it. Short
+ones without a conversation take about three lines each. Text of the run stands between marks that
+are new each time.
 
 Appends to reading_log.jsonl which characters of which part this coder was shown.
 
@@ -33,6 +34,8 @@ import sys
 from pathlib import Path
 
 from failure_analysis import cli
+
+_OUTPUT = 28_000  # characters; the shells of agents pass on 30,000 of one output
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,7 +62,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="start", metavar="PLACE[:OFFSET]",
                         help="begin at this step or part, such as 17 or judge:3000")
     parser.add_argument("--tokens", type=int, default=6000, metavar="N",
-                        help="how much to show, about (default 6000)")
+                        help="how much to show, about: of one (default 6000), and of several, "
+                        "where it is above 7000")
     parser.add_argument("--coder", default="agent", help="who reads (default agent)")
     args = parser.parse_args(argv)
     if (bool(args.ids), args.next > 0, bool(args.where)).count(True) != 1:
@@ -77,20 +81,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     import json
+    import shlex
 
     from failure_analysis import clean, store
     from failure_analysis.packet import rows
-    from failure_analysis.review import (
-        alike,
-        ledger,
-        parts,
-        plan,
-        policies,
-        reading_log,
-        show,
-        timeline,
-        view,
-    )
+    from failure_analysis.review import alike, ledger, parts, plan, reading_log, show, view
 
     if wrong := ledger.wrong_coder(args.coder):
         parser.error(wrong)
@@ -112,14 +107,10 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             return 0
     elif args.where:
         ids, remark = _where(parser, args, index, planned_by_id, finals)
-    asked = view.Asked(args.tokens, args.start, args.steps, args.outline)
-    views, before = [], {}
-    for ident in ids:
-        row = rows.row(index, ident)
-        line = timeline.timeline(row)
-        shown = view.view(row, line, asked, before | policies.known(index, args.coder, row, line))
-        before |= view.told_texts(row, shown)
-        views.append((row, shown))
+    views = _views(args, index, ids)
+    if waiting := ids[len(views):]:
+        remark = (f"NOT SHOWN, as one output of a shell does not hold them: {len(waiting)}; call "
+                  f"again with {shlex.join(waiting)}")
     with store.where_writable(analysis_dir / reading_log.NAME, "; this does not count as read"):
         for row, shown in views:
             reading_log.log(analysis_dir, args.coder, row["datapoint_id"], parts.parts(row),
@@ -133,6 +124,26 @@ def _show(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
     if remark:
         print(clean.visible(remark))
     return 0
+
+
+def _views(args: argparse.Namespace, index, ids: list[str]) -> list[tuple]:
+    """The rows with what is shown of them, as many as one output holds, at least one."""
+    from failure_analysis.packet import rows
+    from failure_analysis.review import policies, show, timeline, view
+
+    asked = view.Asked(args.tokens, args.start, args.steps, args.outline)
+    views, before, size = [], {}, 0
+    for ident in ids:
+        row = rows.row(index, ident)
+        line = timeline.timeline(row)
+        shown = view.view(row, line, asked, before | policies.known(index, args.coder, row, line))
+        size += sum(map(len, show.further(row, shown)))
+        if views and size > max(_OUTPUT, args.tokens * view.CHARACTERS_PER_TOKEN) \
+                and not args.json:
+            break
+        before |= view.told_texts(row, shown)
+        views.append((row, shown))
+    return views
 
 
 def _texts(args: argparse.Namespace, index, views, planned_by_id, finals, groups) -> list[str]:

@@ -59,7 +59,8 @@ PLAN, WRITE = "{bundle}/scripts/plan_review.py", "{bundle}/scripts/write_report.
 REST = (
     [PLAN, "ANALYSIS_DIR", "--all"],
     ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "DATAPOINT_ID", "--coder", "agent-1"],
-    ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "--next", "100", "--coder", "reader-1"],
+    ["{bundle}/scripts/show_datapoint.py", "ANALYSIS_DIR", "--next", "100", "--tokens", "20000",
+     "--coder", "reader-1"],
     ["{bundle}/scripts/record_review.py", "ANALYSIS_DIR", "--from",
      f"{{bundle}}/{REVIEW}/reviews.jsonl", "--coder", "reader-1"],
 )

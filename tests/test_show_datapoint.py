@@ -307,6 +307,22 @@ def test_several_at_once_show_what_they_share_once(run_script, analyse, tmp_path
     assert [entry["parts"]["question"] for entry in log] == [[0, len(story)]] * 2
 
 
+def test_of_several_one_output_holds_what_a_shell_passes_on_and_names_the_rest(
+        run_script, analyse, tmp_path):
+    tasks = [task(str(number), [("get", {"a": 1})]) for number in range(9)]
+    sims = [{**simulation(one, 0.0), "messages": [
+        {"role": "assistant", "content": f"{place} of {one['id']}: {LONG[:1000]}"}
+        for place in range(8)]} for one in tasks]
+    folder = analyse("--input", tau2(tmp_path / "m.json", tasks, sims))
+    text = shown(run_script, folder, *(f"m/{number}" for number in range(9)))
+    assert 20_000 < len(text) < 30_000
+    assert re.findall(r"(?m)^datapoint (\S+)", text) == ["m/0", "m/1", "m/2"]
+    assert text.endswith("NOT SHOWN, as one output of a shell does not hold them: 6; call again "
+                         "with m/3 m/4 m/5 m/6 m/7 m/8\n")
+    assert {entry["datapoint_id"] for entry in read_jsonl(folder / "reading_log.jsonl")} == {
+        "m/0", "m/1", "m/2"}
+
+
 def test_replayed_calls_are_named_at_the_top(run_script, analyse, real_runs):
     folder = analyse("--input", real_runs / "tau2-bench" / "airline")
     text = shown(run_script, folder, "gpt-oss-120b__langchain_agent_airline/47")

@@ -13,9 +13,8 @@ _MOST_CONCLUSIONS, _END = 6, 300
 # The frames of a traceback, of which the first is shown; they take none of its room.
 _FRAME = r'[ \t]*File "[^"\n]*", line \d+[^\n]*\n(?:[ \t]+(?![ \t]|File ")[^\n]*\n){0,3}'
 FRAMES = re_compile(rf"({_FRAME})((?:{_FRAME}){{3,}})")
-_MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
+_CONCLUSION = 100  # characters of one
 _MOST_PICKS, _PICK = 3, 120
-_NUMBER = re_compile(r"\d[\d,]*\d(?:\.\d+)?")
 
 
 def around(text: str, start: int, judged: str) -> list[str]:
@@ -30,18 +29,8 @@ def conclusions(text: str, start: int) -> list[str]:
     ones, with their places."""
     found = list(_CONCLUDES.finditer(text, start, len(text) - _END))
     step = max(1, -(-len(found) // _MOST_CONCLUSIONS))
-    return [f"at {one.start()}: {text[one.start():one.start() + _NEWS]}" for one in found[::step]]
-
-
-def news(text: str, heard: str) -> list[str]:
-    """The lines of what is cut of a message with numbers that were not `heard` before."""
-    heard, lines = heard.replace(",", ""), []
-    for line in text.split("\n"):
-        values = [value.replace(",", "") for value in _NUMBER.findall(line)]
-        if len(lines) < _MOST_NEWS and any(len(one) > 2 and one not in heard for one in values):
-            lines.append(line.strip()[:_NEWS])
-            heard += " ".join(values)
-    return lines
+    return [f"at {one.start()}: {text[one.start():one.start() + _CONCLUSION]}"
+            for one in found[::step]]
 
 
 def picks(text: str, start: int, telling: Set[str]) -> tuple[str, ...]:

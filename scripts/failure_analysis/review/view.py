@@ -13,20 +13,16 @@ from failure_analysis.patterns import re_compile
 from failure_analysis.review import compact, parts, pieces
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
-from failure_analysis.review.timeline import Call, Step, Timeline, calls, is_talk
+from failure_analysis.review.timeline import Call, Step, Timeline, calls
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
-# Of a message; less where the whole takes more than is aimed at.
-_SAID = (1200, 700, 450, 300, 200, 150)
-_AIM = 5_000
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
-         "said": _SAID[0], "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
-         "reasoning": 1500}
+         "said": 1200, "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
+         "reasoning": 1200}
 _LEAST = 160
-_SPOKEN = 600  # of a user's words in a talk, and of what an agent says before it changes something
 _SHORT = 900  # characters of a look-up that is not cut
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
 _END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
@@ -34,7 +30,6 @@ _LONG_REASONING = 10_000
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
-_WORD = 20  # characters of a word that is not cut
 # Ids, not dates or amounts.
 _TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
 _RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
@@ -103,13 +98,8 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
         left = total - sum(window.stop - window.start for window in told.windows)
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
-    telling, caps = _telling(row, line), _scaled(asked)
-    for cap in _SAID:  # where calls are shown, long messages give way: they say it again
-        caps["said"] = caps["reasoning"] = cap * max(asked.tokens, TOKENS) // TOKENS
-        told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts)
-        if not any(calls(line)) or asked.start or _size(told) <= _AIM * asked.tokens // TOKENS:
-            break
-    return told
+    return _fitted(shown, entries[first:], asked, before or {}, offset, _scaled(asked),
+                   _telling(row, line), shorts)
 
 
 def whole(row: Mapping[str, Any], line: Timeline) -> View:
@@ -127,12 +117,6 @@ def _told(entries: Sequence[Entry]) -> int:
         total += sum(map(len, texts)) if texts != before else 0
         before = texts
     return total
-
-
-def _size(shown: View) -> int:
-    """The characters that a view shows of the run."""
-    return sum(len(window.short) or window.stop - window.start + sum(map(len, window.picks))
-               for window in shown.windows if not window.same_as)
 
 
 def _scaled(asked: Asked) -> dict[str, int]:
@@ -215,12 +199,11 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             shorts: Mapping[str, Short] = MappingProxyType({})) -> View:
     """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
     of it)."""
-    room, more, left, said, heard = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, "", ""
+    room, more, left, said = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, ""
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
-    answered, deciding = _answered(entries), _deciding(shown.line)
-    judged = _text_of("judge", entries) or ""
+    answered, judged = _answered(entries), _text_of("judge", entries) or ""
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -238,10 +221,8 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             left += len(text) - begin
             continue
         window = _in_short(entry, short, room, caps) or _window(
-            entry, begin, room, None if is_asked else caps, telling,
-            said, judged if entry.kind == "answer" else heard, entry.place in deciding)
+            entry, begin, room, None if is_asked else caps, telling, said, judged)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
-        heard += text
         windows.append(window._replace(base=bases[entry]))
         if window.short or (begin, window.stop) == (0, len(text)) \
                 or (entry.kind == "system" and not begin):
@@ -263,49 +244,31 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], said: str, heard: str, is_spoken: bool) -> Window:
+            telling: Set[str], said: str, judged: str) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
-    tell something that was not `said`, of a message its end, and of one that is to be brief the
-    lines with numbers that were not `heard`."""
+    tell something that was not `said`, of a message its end, of a program where it is `judged` to
+    have failed."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
-    if is_spoken and caps is not None:
-        cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
     frames = list(pieces.FRAMES.finditer(text, begin)) if caps is not None else []
     for found in frames:
         cap += len(found[2]) if found.start(2) < begin + cap else 0
     stop = min(len(text), begin + min(cap, room))
-    is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
         stop = len(text)  # to say that so little is cut would take as much
-    elif is_brief:
-        stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
         picks = pieces.picks(text, stop, {value for value in telling if value not in said})
     elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
-        news = pieces.news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
-        if entry.kind == "reasoning" and len(text) > _LONG_REASONING:
-            news = pieces.conclusions(text, stop)
-        if entry.kind == "answer":
-            news = pieces.around(text, stop, heard)
+        news = pieces.conclusions(text, stop) if entry.kind == "reasoning" and \
+            len(text) > _LONG_REASONING else \
+            pieces.around(text, stop, judged) if entry.kind == "answer" else ()
         end = text[-_ENDED[entry.kind]:]
         picks = (*news, end.partition(" ")[2] or end)
     return Window(entry, begin, stop, picks, folds=any(found.start() < stop for found in frames))
-
-
-def _deciding(line: Timeline) -> set[str]:
-    """The steps of a talk that are shown rather whole: what the user says, and what the agent says
-    last before it changes something."""
-    said, last = {str(step.index) for step in line.steps if step.role == "user"}, ""
-    for step in line.steps:
-        last = str(step.index) if step.part and step.role == "assistant" else last
-        if any(call.writes for call in step.calls):
-            said.add(last)
-    return said if is_talk(line) else set()
 
 
 def _answered(entries: Sequence[Entry]) -> Known | None:
