@@ -27,7 +27,6 @@ from failure_analysis.records import Source, shown
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
 
-_MOST_VARIANTS = 6
 _NO_AGENT = "an agent not recorded"
 
 
@@ -47,14 +46,6 @@ class Run(NamedTuple):
     covered: frozenset[str]
     listed: frozenset[str]
     may_be: frozenset[str]
-
-
-@dataclass
-class Item:
-    """What the runs say an item is: fingerprint -> [runs, first run]; at most a few variants."""
-
-    runs: int = 0
-    variants: dict[str, list] = field(default_factory=dict)
 
 
 @dataclass
@@ -90,7 +81,7 @@ class Overall:
         self.runs: list[Run] = []
         self.models: dict[str, Counter] = {}
         self.patterns: dict[str, Counter] = {}
-        self.items: dict[str, Item] = {}
+        self.items: Counter = Counter()  # of how many runs each is
         self.coverage: dict[frozenset, frozenset] = {}
         self.expected: set[str] = set()
         self.run_ids: set[str] = set()
@@ -184,10 +175,7 @@ class Overall:
             self._same(frozenset(run.items)), self._same(frozenset(listed)),
             frozenset(clean.clean_name(item) for unsure in run.unsure.values()
                       for item in unsure.may_be)))
-        for item, fingerprint in run.items.items():
-            self._add_item(item, fingerprint, run.run_id)
-        for item, fingerprint in run.other_content.items():
-            self._add_item(item, fingerprint, run.run_id)
+        self.items.update(run.items.keys())
         for note, noted in run.notes.items():
             self._add_note(self.notes.setdefault(note, Notes()), noted, run)
         if run.unsure:
@@ -212,17 +200,6 @@ class Overall:
     def _same(self, items: frozenset) -> frozenset:
         """One object for equal sets: thousands of runs cover the same items."""
         return self.coverage.setdefault(items, items)
-
-    def _add_item(self, item: str, fingerprint: str, run_id: str) -> None:
-        seen = self.items.get(item)
-        if seen is None:
-            seen = self.items[item] = Item()
-        seen.runs += 1
-        variant = seen.variants.get(fingerprint)
-        if variant is not None:
-            variant[0] += 1
-        elif len(seen.variants) < _MOST_VARIANTS:
-            seen.variants[fingerprint] = [1, run_id]
 
     def _run_findings(self, run: RunTally) -> None:
         """What one run shows by itself: repeats, sessions, mixed graders, transcript mismatches."""

@@ -28,7 +28,7 @@ def missing(overall: Overall) -> list[dict]:
     for run in overall.runs:
         # A run of other tasks than all the others lacks nothing but its own list's items.
         is_alone = len(overall.runs) > 1 and \
-            all(overall.items[item].runs == 1 for item in run.covered)
+            all(overall.items[item] == 1 for item in run.covered)
         alone += [run.run_id] if is_alone else []
         wanted = run.listed | (run.covered if is_alone else everything)
         if len(run.covered) < len(wanted) and (lacking := wanted - run.covered - run.may_be):

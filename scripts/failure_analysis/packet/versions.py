@@ -43,6 +43,13 @@ class Grouped(NamedTuple):
     without: list[str]
 
 
+class Contents(NamedTuple):
+    """How many items there are, and the fingerprints of each that has more than one."""
+
+    items: int
+    differing: dict[str, set[str]]
+
+
 def contents(place: int, source: Source, run: RunTally, shared: dict) -> RunContents:
     """What is kept of a run to tell its version; equal values of several runs are `shared`."""
     items = frozenset(run.items.items())
@@ -73,7 +80,7 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
           ) -> dict[str, Any] | None:
     """All of item_versions.json; None when neither the items nor the policies differ."""
     contents = _contents(runs)
-    differing = _differing(contents)
+    differing = sorted(contents.differing, key=natural_key)
     policies = _policies(runs)
     if not differing and not _told_apart(policies):
         return None
@@ -97,7 +104,7 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
         "changes_inside": [{"run": run.run_id, "items": sorted(
             (item for item, _ in run.inside), key=natural_key)} for run in runs if run.inside],
         "policies": _policy_records(policies, grouped.versions),
-        "items": {"all": len(contents), "differing": len(differing), **_changed(contents),
+        "items": {"all": contents.items, "differing": len(differing), **_changed(contents),
                   "without_texts": len(differing) if own else max(0, len(differing) - MOST_ITEMS)},
         **({"own_items": True} if own else {}),
         "renumbered": [] if own else _renumbered(differing, grouped.versions),
@@ -109,33 +116,34 @@ def _find(analysis_dir: Path, runs: Sequence[RunContents], sources: Sequence[Sou
     }
 
 
-def _contents(runs: Sequence[RunContents]) -> dict[str, set[str]]:
-    """Item -> the fingerprints that its rows have."""
-    contents: dict[str, set[str]] = {}
-    for pairs in dict.fromkeys(pairs for run in runs for pairs in (run.items, run.inside)):
+def _contents(runs: Sequence[RunContents]) -> Contents:
+    """What the rows of the items have for fingerprints."""
+    sets = dict.fromkeys(pairs for run in runs for pairs in (run.items, run.inside) if pairs)
+    if len(sets) == 1:  # of one run, or of all alike: no item is in it twice
+        return Contents(len(next(iter(sets))), {})
+    first: dict[str, str] = {}
+    differing: dict[str, set[str]] = {}
+    for pairs in sets:
         for item, fingerprint in pairs:
-            contents.setdefault(item, set()).add(fingerprint)
-    return contents
+            if first.setdefault(item, fingerprint) != fingerprint:
+                differing.setdefault(item, {first[item]}).add(fingerprint)
+    return Contents(len(first), differing)
 
 
-def _differing(contents: Mapping[str, set[str]]) -> list[str]:
-    """The items that have more than one fingerprint, in their order."""
-    return sorted((item for item, prints in contents.items() if len(prints) > 1), key=natural_key)
-
-
-def _own_items(runs: Sequence[RunContents], contents: Mapping[str, set[str]]) -> bool:
+def _own_items(runs: Sequence[RunContents], contents: Contents) -> bool:
     """Whether many runs have each its own items under the ids of the others: these are no versions
     of anything, and nothing is gained by holding each against each."""
     held = sum(len(run.items) + len(run.inside) for run in runs)
-    return len(runs) > MOST_CONTENTS and sum(map(len, contents.values())) > _OWN * held
+    different = contents.items + sum(len(prints) - 1 for prints in contents.differing.values())
+    return len(runs) > MOST_CONTENTS and different > _OWN * held
 
 
-def group(runs: Sequence[RunContents], contents: Mapping[str, set[str]]) -> Grouped:
+def group(runs: Sequence[RunContents], contents: Contents) -> Grouped:
     """The runs by version: a run joins the version with which it shares most of the differing
     items and contradicts none; those with most of these items come first, as they say most."""
     if _own_items(runs, contents):
         return Grouped(_lettered([run] for run in runs), [])
-    wanted = {item for item, prints in contents.items() if len(prints) > 1}
+    wanted = contents.differing.keys()
     alike: dict[frozenset, list[RunContents]] = {}
     signatures: dict[tuple[frozenset, frozenset], frozenset] = {}
     for run in runs:
@@ -249,10 +257,10 @@ def _halves(one: repaired.Content, other: repaired.Content) -> list[str]:
             if one.fingerprint[half] != other.fingerprint[half]]
 
 
-def _changed(contents: Mapping[str, set[str]]) -> dict[str, int]:
+def _changed(contents: Contents) -> dict[str, int]:
     """How many items differ in what is asked, and how many in what is expected."""
-    several = [prints for prints in contents.values() if len(prints) > 1]
-    return {name: sum(len({print_[half] for print_ in prints}) > 1 for prints in several)
+    return {name: sum(len({print_[half] for print_ in prints}) > 1
+                      for prints in contents.differing.values())
             for name, half in _HALVES.items()}
 
 
@@ -414,7 +422,7 @@ def grouped_again(fingerprints: Mapping[str, Mapping[str, Sequence[str]]]) -> di
                                 None, None))
     contents = _contents(runs)
     versions = group(runs, contents).versions
-    return {"items": {"differing": len(_differing(contents)), **_changed(contents)},
+    return {"items": {"differing": len(contents.differing), **_changed(contents)},
             "versions": [{"version": version.letter, "items": len(version.items),
                           "runs": [run.run_id for run in version.runs]} for version in versions]}
 
