@@ -52,7 +52,8 @@ def build(inputs: Inputs, analysis_dir: Path, engine: Engine, settings: dict) ->
     with _streams(analysis_dir) as outputs, _no_collector(), \
             progress.reading(inputs.sources) as sources:
         read = parts.tallies(inputs.sources, bool(inputs.gradings), outputs, engine)
-        for place, (source, (tally, hashes)) in enumerate(zip(sources, read, strict=True)):
+        for place, source in enumerate(sources):
+            tally, hashes = next(read)
             rows = sum(run.rows for run in tally.runs) + tally.rejected.total()
             read_files.extend(_inputs(source, rows, hashes))
             for run in tally.runs:
@@ -60,6 +61,7 @@ def build(inputs: Inputs, analysis_dir: Path, engine: Engine, settings: dict) ->
                 contents.append(versions.contents(place, source, run, shared))
             long_cells |= tally.long_cells
             overall.add(source, tally)
+            tally = run = None  # as large as the run, and in the way of the next
         overall.refuse_wrong_mapping()
         labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
         left_out.refuse_unknown(inputs.sources[0].without, overall.dimensions)

@@ -58,13 +58,13 @@ class Row(NamedTuple):
     recorded: str | None = None
 
 
-_Attempts = tuple[int | None, int] | dict[int | None, int]
+_Attempts = int | dict[int | None, int]
 
 
 @dataclass
 class _Seen:
-    """What has been read of one source: run -> item -> content of each attempt -> its trial (of the
-    only one as a pair, which is smaller); and the sets of scores met so far."""
+    """What has been read of one source: run -> item -> content of each attempt -> its trial (of
+    one alone, the first, the content itself); and the sets of scores met so far."""
 
     attempts: dict[str, dict[str, _Attempts]] = field(default_factory=dict)
     scores: dict[str, Scores] = field(default_factory=dict)
@@ -204,10 +204,11 @@ def _trial(
     attempts = seen.attempts.setdefault(run_id, {})
     earlier = attempts.get(item_id)
     if earlier is None:
-        attempts[item_id] = (line.content, declared or 0)
+        alone = line.content is not None and not declared
+        attempts[item_id] = line.content if alone else {line.content: declared or 0}
         return declared or 0, ""
-    if type(earlier) is tuple:
-        earlier = attempts[item_id] = dict([earlier])
+    if type(earlier) is int:
+        earlier = attempts[item_id] = {earlier: 0}
     if line.content in earlier and line.content is not None:
         return 0, f"an exact copy of an earlier row of item {item_id}"
     taken = set(earlier.values())
