@@ -67,6 +67,8 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
         return False
     if row.termination and broken.ERROR_END.search(row.termination):
         return True
+    if row.tokens == 0 and row.outcome != "pass":  # not a sign was generated
+        return len({one.model for one in item.rows if one.tokens == 0 and _silent(one, whole)}) > 1
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
@@ -79,7 +81,8 @@ def _silent(row: Seen, whole: Whole) -> bool:
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
     """A call was executed again under its id, or once and has two results."""
-    return bool(_repeated(row)) and not _ids_restart(item)
+    again = _repeated(row)
+    return bool(again) and not _ids_restart(item, {made.ident for made in again})
 
 
 def _repeated(row: Seen) -> list[Made]:
@@ -104,11 +107,15 @@ def _repeated(row: Seen) -> list[Made]:
     return again
 
 
-def _ids_restart(item: Item) -> bool:
-    """Whether an id names calls of several datapoints: such ids are counted anew in each."""
-    owner: dict[str, str] = {}
-    return any(owner.setdefault(made.ident, row.ident) != row.ident
-               for row in item.rows for made in row.made if made.ident)
+def _ids_restart(item: Item, again: set[str | None]) -> bool:
+    """Whether these ids may be counted anew with every turn: they name calls of several datapoints,
+    and no other one has two calls under ids of their own, or one has two under one id."""
+    others = [[made.ident for made in row.made if made.ident and not made.tool.startswith(_NO_CALL)]
+              for row in item.rows if not _repeated(row)]
+    if not any(ident in again for idents in others for ident in idents):
+        return False
+    return any(len(set(idents)) < len(idents) for idents in others) \
+        or not any(len(idents) > 1 for idents in others)
 
 
 def _tool(row: Seen, item: Item, whole: Whole) -> bool:
@@ -251,6 +258,8 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
      lost.not_reset),
     ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
+    ("not_given", "failed without the file of which the question speaks, as all did.",
+     lost.not_given),
     ("executed_again", "have a call that was executed again under one id.", _again),
     ("not_checked", "failed though the check says that it could not run.", _unchecked),
     ("cut", "were cut at the limit while still getting on.", _cut))

@@ -18,6 +18,9 @@ _REFUSES = re_compile(
     r"sorry|unfortunately|i apologi[sz]e|my apologies|as an ai[^.,]*|regrettably)?"
     r"(?:[,.:;!]|\bbut\b|\bhowever\b|\bthat\b|\bfor (?:the|any)[^.,]*|\s)*"
     rf"(?:(?:i|we)(?:['’]m| am|['’]re| are| was| were)? (?:{_FAILURE})|"
+    r"(?:unable|not able|failed|impossible|not possible) to \w+|(?:cannot|could not|couldn['’]t|"
+    r"can['’]t) (?:\w+ ){0,2}(?:read|open|find|see|access|load|determine|tell|answer|complete|do|"
+    r"parse|decode|locate|identify|retrieve|compute|solve|help|say)\b|"
     r"(?:nothing |no (?:\w+ ){1,3}?)(?:was|were|could be|can be) "
     r"(?:found|located|determined|identified|retrieved)\b)", re.I)
 _INPUT = (r"(?:passage|text|document|article|context|image|picture|photo|table|question|input|"
