@@ -71,7 +71,8 @@ _ONLY = re_compile(
     r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
     r"integer|result|output|translation) (only|alone)\b|"
     r"(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
-    r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
+    r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)|"
+    r"\b(at most|no more than|in|within|up to|with) (one|two|three|four|five|\d) words?\b", re.I)
 _ANY_ORDER = re_compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
     r"(matter|important|count)|"

@@ -161,10 +161,18 @@ _CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\be
                     re.IGNORECASE)
 
 
+# The number of decimals as a program is told.
+_SPELLED = re_compile(r"%[ +-]?\d*\.(\d)f|\{[^{}]*:[^{}]*\.(\d)f\}|\.toFixed\((\d)\)|"
+                      r"\bround\([^(),]+, ?(\d)\)|%\.(\d)lf")
+
+
 def places(question: str) -> int | None:
     """The number of decimals that a question asks for; None where it asks for none."""
     if _CENTS.search(question):
         return 2
+    if spelled := _SPELLED.findall(question) if "f" in question or "round" in question else ():
+        asked = {next(filter(None, one)) for one in spelled}
+        return int(asked.pop()) if len(asked) == 1 else None
     figures = re.sub(r"\b(one|two|three|four|five|six)\b",
                      lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
     found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)

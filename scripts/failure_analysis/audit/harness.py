@@ -35,6 +35,8 @@ _LEFT = re_compile(r"(?<!try )(?<!trie )(?<!attempt )(?<!chance )(?<!guess )"
 _TESTS = re_compile(r"run_", re.I)  # their results are one while all is well
 _COUNTED = re_compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
 _NUMBERS = re_compile(r"\d+(?:\.\d+)?")
+_DUPLICATE = re_compile(r"\bduplicate|\balready (?:\w+ )?(?:placed|processed|executed|done|sent|"
+                        r"submitted|handled|received|created|applied)", re.I)
 _LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
@@ -63,26 +65,37 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     """No answer and no call after an error; or no end recorded, and several models silent, which
     else answer."""
+    if _ungenerated(row) and not _broke(row, item, whole) and len(
+            {one.model for one in item.rows if _ungenerated(one)}) > 1:
+        return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
     if row.termination and broken.ERROR_END.search(row.termination):
         return True
-    if row.tokens == 0 and row.outcome != "pass":  # not a sign was generated
-        return len({one.model for one in item.rows if one.tokens == 0 and _silent(one, whole)}) > 1
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
 
+def _ungenerated(row: Seen) -> bool:
+    """Whether not a sign was generated, and none was right."""
+    return row.tokens == 0 and row.outcome != "pass" and _says_nothing(row)
+
+
+def _says_nothing(row: Seen) -> bool:
+    return not row.answer.strip() and not row.spoken.strip() and not row.made
+
+
 def _silent(row: Seen, whole: Whole) -> bool:
     run = whole.runs[row.run]
-    return (not row.answer.strip() and not row.spoken.strip() and not row.made
-            and run.answered >= _NEARLY_ALL * run.rows)
+    return _says_nothing(row) and run.answered >= _NEARLY_ALL * run.rows
 
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
     """A call was executed again under its id, or once and has two results."""
     again = _repeated(row)
-    return bool(again) and not _ids_restart(item, {made.ident for made in again})
+    return bool(again) and (any(required.writes(made.tool) and _DUPLICATE.search(made.result)
+                                for made in again)
+                            or not _ids_restart(item, {made.ident for made in again}))
 
 
 def _repeated(row: Seen) -> list[Made]:

@@ -81,7 +81,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: (expects is True or "?" not in row.answer and (
              peers() or _asks_for_a_text(item, row, passed)))
          and _gives_up(row.answer, item.expected) and not shell.wrote(row)
-         and required.state(row) is not True
+         and (due == [] or required.state(row) is not True)
          and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
         ("only_refused", "were refused each write that they tried, and say so",
          lambda row: due is None and expects is not False and _only_refused(row, passed)

@@ -31,7 +31,9 @@ _NO_WRITE = re_compile(
 _LOOKS_UP = re_compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
 _TELLS = re_compile(r"_(status|info|details|health|check)$")
 EMPTY, REFUSED = "empty", "refused"
-_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
+_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|file_?system|"
+                    r"(final|end)_?(page|screen|record|content|url)|page_?state|ledger|inventory)"
+                    r"([^a-z]|$)", re.I)
 
 
 class Call(NamedTuple):

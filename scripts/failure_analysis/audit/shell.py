@@ -93,6 +93,7 @@ _SAYS_NOT_DONE = re_compile(
     r"connection (?:refused|reset|lost)|(?:slipped|dropped|jammed|stalled|collided|overheated)|"
     r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
     r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
+_UNDOES = re_compile(r"\b(?:rollback|roll back|revert|undo|abort)\b", re.I)
 _NOT_DONE_SIGNS = ("back", "revert", "mismatch", "dry", "simulat", "op", "ed", "nothing", "not ",
                    "code", "insufficient", "out of", "mailbox", "connection", "unavail", "forbid",
                    "conflict", "already", "undeliv", "<h1", "<title")
@@ -164,7 +165,8 @@ def failed(made: Made) -> bool:
     if made.failed:
         return True
     if not command(made):
-        return required.writes(made.tool) and refuses(made.tool, made.result)
+        return required.writes(made.tool) and refuses(made.tool, made.result) \
+            and not _UNDOES.search(tool_calls.result_text(made.arguments)[:400])
     lines = made.result.strip().split("\n")
     while len(lines) > 1 and lines[-1].startswith("hint:"):
         lines.pop()
