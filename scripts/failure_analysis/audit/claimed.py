@@ -8,6 +8,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
+    golds,
     read_back,
     required,
     shell,
@@ -63,13 +64,19 @@ _SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": 
                 "useradd": ("created", "added"), "ln": ("linked",),
                 "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
                 "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
+                "gzip": ("compressed", "zipped"), "zip": ("compressed", "zipped", "packed"),
+                "rsync": ("synced", "copied", "synchronised", "mirrored"), "scp": ("copied",),
+                "dd": ("written", "flashed"), "useradd": ("created", "added"),
                 "cherry": ("picked", "applied")}
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
-_PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
+_PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
                     "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
 _WRITTEN = re_compile(r">>? *['\"]?([\w./-]+)")
+_OBJECT = re.compile(r"(?<![\w./-])(?!-)(?:[\w-]+/[\w./-]*|[\w./-]*\d[\w.-]*|[\w-]+\.[\w.]+)")
+_ANY = re.compile("")
+_READS_IT = re.compile(r"\b(?:was|were|before|shows?|reads?|request\w*|tried|attempt\w*)\b", re.I)
 _FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
                        "by", "from", "is", "it", "as", "your", "you"))
 
@@ -186,7 +193,13 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
     if required.state(row) is True or not (due or row.made):
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
-    told = wording.reports(row.spoken or row.answer) if left else []
+    text = (row.spoken or row.answer) if left else ""
+    told = wording.reports(text)
+    for one in left if not told and row.outcome == "pass" or left else ():
+        if one.refused and (said := next((
+                sentence for sentence in wording.reports(text, _ANY)
+                if _held_in(sentence, one) and not _READS_IT.search(sentence)), "")):
+            return Claim(said, one.record)
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
@@ -212,8 +225,11 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
     held = " ".join(map(_all_of, done))
     if _by_noun(sentence, words, kinds, [noun for noun in nouns if noun not in held]):
         return True
-    if not kinds and (command := _command(one.arguments)) \
-            and _speaks_of_command(words, command, held):
+    if not kinds and (command := _command(one.arguments)) and (
+            _speaks_of_command(words, command, held)
+            or _ALL.search(sentence) and _program(command) in map(_program, map(
+                shell.command, done))
+            or any(name in sentence.casefold() and name not in held for name in _objects(command))):
         return True
     stem = verb[:6]
     spoken = len(stem) > 3 and stem not in _PLAIN and any(
@@ -242,6 +258,28 @@ def _by_noun(sentence: str, words: frozenset[str], kinds: frozenset[str], nouns:
         _DEED.search(sentence) or _UNDER_WAY.search(sentence))
 
 
+def _program(command: str) -> str:
+    return " ".join(command.split()[:2 if "-" not in command.split()[1:2] else 1][:1])
+
+
+def _objects(command: str) -> set[str]:
+    """What a command is for, in small letters: paths and names with a sign or a digit within."""
+    return {name.strip("/").casefold() for name in _OBJECT.findall(command)} - {""}
+
+
+def _held_in(sentence: str, one: Undone) -> bool:
+    """Whether a sentence holds all that a refused write was for, two things at least, so that it
+    states what is so after it."""
+    command = _command(one.arguments)
+    values = _objects(command) if command else {
+        text.casefold() for text in golds.scalars(one.arguments) if len(text) > 1}
+    return len(values) > 1 and all(_stands(value, sentence.casefold()) for value in values)
+
+
+def _stands(value: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text) is not None
+
+
 def _command(arguments: object) -> str:
     """The shell command among arguments; blank where there is none."""
     return shell.command(Made("", "", arguments, "", "", False))
@@ -254,7 +292,7 @@ def _speaks_of_command(words: frozenset[str], command: str, held: str) -> bool:
         if re.search(rf"\b{token}\b", held):
             continue
         if any(map(words.__contains__, told)) or len(token) > 3 and any(
-                word.startswith(token[:6].rstrip("e")) and word.endswith(("ed", "built", "set"))
+                word.startswith(token[:6].rstrip("ey")) and word.endswith(("ed", "built", "set"))
                 for word in words):
             return True
     return any(len(path) > 4 and path not in held for path in _WRITTEN.findall(command)

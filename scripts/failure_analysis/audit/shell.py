@@ -90,7 +90,8 @@ _SAYS_NOT_DONE = re_compile(
     r"invalidargument|failedprecondition|deadlineexceeded|resourceexhausted|unimplemented|unknown)|"
     r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|"
     r"mailbox (?:is )?(?:full|unavailable)|"
-    r"connection (?:refused|reset|lost)|(?:slipped|dropped|jammed|stalled|collided|overheated)|"
+    r"connection (?:refused|reset|lost)|slipped|jammed|stalled|collided|overheated|"
+    r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
     r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
     r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
 _UNDOES = re_compile(r"\b(?:rollback|roll back|revert|undo|abort)\b", re.I)
@@ -165,8 +166,8 @@ def failed(made: Made) -> bool:
     if made.failed:
         return True
     if not command(made):
-        return required.writes(made.tool) and refuses(made.tool, made.result) \
-            and not _UNDOES.search(tool_calls.result_text(made.arguments)[:400])
+        said = denial(made.tool, made.result) if required.writes(made.tool) else ""
+        return bool(said) and not _is_own(said, made.arguments)
     lines = made.result.strip().split("\n")
     while len(lines) > 1 and lines[-1].startswith("hint:"):
         lines.pop()
@@ -189,22 +190,36 @@ def judged(made: Sequence[Made]) -> list[Made]:
             for one in made]
 
 
-@lru_cache(1 << 14)
 def refuses(tool: str, result: str) -> bool:
     """Whether a tool that writes says that it did not."""
+    return bool(denial(tool, result))
+
+
+def _is_own(said: str, arguments: Any) -> bool:
+    """Whether what sounds like a refusal is what the call was to bring about."""
+    given = tool_calls.result_text(arguments)[:400].casefold()
+    return said.isalpha() and said in given or bool(_UNDOES.search(given)) \
+        and bool(_UNDOES.search(said))
+
+
+@lru_cache(1 << 14)
+def denial(tool: str, result: str) -> str:
+    """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        return len(text) <= 300 and (bool(_SAYS_NO.match(text)) or _not_done(text))
+        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text))
+        return found[0].strip().casefold() if found else ""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return _says_no(tool.casefold(), said) or any(
-        isinstance(said.get(key), dict) and _says_no(tool.casefold(), said[key]) for key in _INNER)
+        return ""
+    inner = (said[key] for key in _INNER if isinstance(said.get(key), dict))
+    return next(filter(None, (_says_no(tool.casefold(), one) for one in (said, *inner))), "")
 
 
-def _says_no(tool: str, said: dict[str, Any]) -> bool:
-    """Whether a field of a result says that nothing was done; a tool that declines says so too."""
+def _says_no(tool: str, said: dict[str, Any]) -> str:
+    """The field or state of a result that says that nothing was done; a tool that declines says so
+    too."""
     verb = re.split(r"[^a-z]", tool)[0]
     for name, value in said.items():
         key = name.casefold()
@@ -212,25 +227,26 @@ def _says_no(tool: str, said: dict[str, Any]) -> bool:
             and verb[:5] == key[:len(verb[:5])] or key in _TOOK and True not in said.values()
         if value is False and mine or value == 0 and value is not False and (
                 mine or key in _COUNTS):
-            return True
+            return f"{key} {value}"
         if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
-            return True
+            return f"{key} {value}"
         if value == 0 and type(value) is int and _DEED.fullmatch(key) and not any(
                 type(other) is int and other > 0 or isinstance(other, list | str) and other
                 for other in said.values()):
-            return True
+            return f"{key} {value}"
         if isinstance(value, str) and value.strip()[:4].casefold() not in tool and (
                 key in _STATUS_KEYS and _NO_STATES.fullmatch(value.strip())
                 or len(said) < _FEW_KEYS and not _TELLS_OF.search(key)
                 and _SURELY_NO.fullmatch(value.strip())):
-            return True
-    return False
+            return value.strip().casefold()
+    return ""
 
 
-def _not_done(text: str) -> bool:
-    """Whether a few words say somewhere that nothing was done, and nowhere that something was."""
-    return wording.has_any(text, _NOT_DONE_SIGNS) and bool(_SAYS_NOT_DONE.search(text)) \
-        and not _BUT_DONE.search(text)
+def _not_done(text: str) -> re.Match[str] | None:
+    """The words that say somewhere in few that nothing was done, where none says that something
+    was."""
+    return _SAYS_NOT_DONE.search(text) if wording.has_any(text, _NOT_DONE_SIGNS) \
+        and not _BUT_DONE.search(text) else None
 
 
 @lru_cache(1 << 7)
