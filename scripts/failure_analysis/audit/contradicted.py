@@ -13,7 +13,7 @@ from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
 from failure_analysis.audit.item import Item
-from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
 
 _COUNTED = re.compile(
@@ -182,25 +182,124 @@ def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
-def word_for_number(item: Item, whole: Whole) -> Fault | None:
-    """An argument that is expected is a word, where half of the models, two or more, give a number
-    of the question and none of them passes."""
+_WORKED_OUT = re.compile(
+    r"\b(?:minus|plus|less|more|per ?cent|half|double|twice|triple|total|sum|each|per|remain\w*|"
+    r"differ\w*|average|convert\w*|discount|fee|tax|tip|split|rais\w*|increas\w*|decreas\w*|reduc\w*|"
+    r"by \d|extra|rest|left|of them|round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
+_AN_ID = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{2,40}")
+
+
+def other_for_stated(item: Item, whole: Whole) -> Fault | None:
+    """A number, word or id that is expected as an argument stands nowhere in the question nor in a
+    result, where half of the models, two or more, give one that the question says and none of them
+    passes; a number may be worked out, where all that call the tool do not give the same."""
     for call in required.required(item.expected) or ():
         for key, value in call.arguments.items():
-            if not isinstance(value, str) or not value.isalpha():
+            kind = type(value)
+            word = kind is str and value.isalpha()
+            an_id = kind is str and bool(_AN_ID.fullmatch(value)) and not values.duration(value)
+            if not (word or an_id or kind in (int, float)) or kind is not str and (
+                    _WORKED_OUT.search(item.question)) or not word and _stands(str(value), item):
                 continue
-            rows = [row for row in item.rows if row.outcome != "unjudged" and any(
-                made.tool == call.name and isinstance(made.arguments, dict)
-                and type(said := made.arguments.get(key)) in (int, float)
-                and f"{said:g}" in item.question for made in row.made)]
+            said = [(row, given) for row in item.rows if row.outcome != "unjudged"
+                    for made in row.made if made.tool == call.name
+                    and isinstance(made.arguments, dict) and (given := made.arguments.get(key))]
+            rows = [row for row, given in said if _stated(given, value, word, item.question)]
             models = {row.model for row in rows}
             if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows):
-                return Fault(f"{key} is to be a word, and most models give a number of the "
-                             "question.", sides(item, item.expected), rows)
+                    and all(row.outcome == "fail" for row in rows) and (
+                        word or len({str(given) for _, given in said}) == 1):
+                return Fault(f"{key} is to be what neither the question nor a result says, and "
+                             "most models give what the question does.",
+                             sides(item, item.expected), rows)
+    return None
+
+
+def _stated(given: Any, value: Any, word: bool, question: str) -> bool:
+    """Whether a question says what was given in the place of a value: for a word or a number a
+    number, for an id one of its look."""
+    if isinstance(value, str) and not word:
+        return isinstance(given, str) and re.sub(r"\d+", "", given) == re.sub(r"\d+", "", value) \
+            and re.search(rf"(?<![\w-]){re.escape(given)}(?![\w-])", question) is not None
+    return type(given) in (int, float) and re.search(
+        rf"(?<![\w.,-]){given:g}(?![\w]|[.,]\d)", question.replace(",", "")) is not None
+
+
+def _stands(text: str, item: Item) -> bool:
+    """Whether a text stands in the question or in a result, or may in one that was cut."""
+    results = {made.result for row in item.rows for made in row.made}
+    return any(len(result) >= LONGEST_RESULT for result in results) or any(
+        text in one.replace(",", "") for one in (item.question, *results))
+
+
+def below_zero(item: Item, whole: Whole) -> Fault | None:
+    """How many there are is asked for, and less than none is expected, where two models are failed
+    for the same number without its sign."""
+    gold = golds.plain(item.expected)
+    value = golds.number(gold) if gold and gold.lstrip()[:1] in "-−" else None
+    if value is None or value >= 0 or not re.search(r"\bhow many\b", item.question, re.I):
+        return None
+    rows = [row for row in item.rows if row.outcome == "fail"
+            and golds.number(final(row.answer)) == -value]
+    return Fault("How many is asked for, and less than none is expected.", sides(
+        item, gold, variant("failed", rows[0].answer, rows)), rows) \
+        if len({row.model for row in rows}) > 1 else None
+
+
+def serial_day(item: Item, whole: Whole) -> Fault | None:
+    """The gold is the number under which a spreadsheet keeps a day, and two models are failed for
+    that day."""
+    texts = [text for text in item.texts or [golds.plain(item.expected) or ""]
+             if re.fullmatch(r"[2-6]\d{4}(?:\.0)?", text)]
+    for text in texts:
+        rows = [row for row in item.rows if row.outcome == "fail" and any(
+            (day := values.date(said)) and _serial(day) - float(text) in (0, 1, -1)
+            for said in _DAY.findall(f"{row.answer[:1_000]} {[one.arguments for one in row.made]}"))]
+        if len({row.model for row in rows}) > 1 and not re.search(
+                rf"(?<!\d){text}(?!\d)", item.question):
+            return Fault("What is expected is the number under which a spreadsheet keeps the day.",
+                         sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
+    return None
+
+
+def _serial(day: tuple[int, int, int]) -> float:
+    try:
+        return (date(*day) - date(1899, 12, 30)).days
+    except ValueError:
+        return 0.0
+
+
+_AT_MOST = re.compile(r"\b(?:at most|no more than|up to|a maximum of|maximum|max\.?|not more than|"
+                      r"limit(?:ed)? (?:to|is|of)) (\d{1,6}) (?P<of>[a-z]{3,}?)s?\b", re.I)
+_HUNDREDS = re.compile(r"\b(?:whole|full|round) (tens|hundreds|thousands|dozens)\b|"
+                       r"\bmultiples? of (\d{1,6})\b|\bin steps of (\d{1,6})\b", re.I)
+_STEP = {"tens": 10, "hundreds": 100, "thousands": 1_000, "dozens": 12}
+
+
+def over_the_limit(item: Item, whole: Whole) -> Fault | None:
+    """A number that is expected as an argument is more than the question allows of the thing that
+    the argument is named for, or no multiple of what it must be one of; nobody passed."""
+    most = list(_AT_MOST.finditer(item.question))
+    steps = _HUNDREDS.search(item.question)
+    if not (most or steps) or any(row.outcome == "pass" for row in item.rows):
+        return None
+    for call in required.required(item.expected) or ():
+        numbers = {key: value for key, value in call.arguments.items()
+                   if type(value) in (int, float)}
+        for key, value in numbers.items():
+            over = any(key.casefold().rstrip("s") == found["of"].casefold()
+                       and value > int(found[1]) for found in most)
+            step = 0
+            if steps and re.search(r"amount|bonus|price|sum|value|quantity|qty|count", key, re.I):
+                step = _STEP.get((steps[1] or "").lower()) or int(steps[2] or steps[3])
+            if over or step and value % step:
+                return Fault(f"{key} is to be a number that the question does not allow.",
+                             sides(item, item.expected))
     return None
 
 
 RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
          ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
-         ("gold_quotes_otherwise", quoted_otherwise), ("gold_word_for_number", word_for_number))
+         ("gold_quotes_otherwise", quoted_otherwise), ("gold_other_for_stated", other_for_stated),
+         ("gold_below_zero", below_zero), ("gold_serial_day", serial_day),
+         ("gold_over_limit", over_the_limit))

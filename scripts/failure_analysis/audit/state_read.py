@@ -134,8 +134,8 @@ def denies_in_text(act: Made, read: Made) -> bool:
     spoken = shell.command(act)
     verbs = "_".join(re.findall(r"[a-z]+", spoken.split("|")[0])[:3]) if spoken else \
         _spread(act.tool)
-    words = set(re.findall(r"[\w@./-]{3,}", spoken)) - set(verbs.split("_")) if spoken \
-        else _names(act)
+    words = {word for word in re.findall(r"[\w@./-]{3,}", spoken)[1:] if not any(
+        of.fullmatch(word) for of, _ in _DENIED)} if spoken else _names(act)
     asked = " ".join(golds.scalars(read.arguments))
     name = next((word for word in words if word in asked or len(word) > 3
                  and word in read.result), "")

@@ -139,7 +139,7 @@ _NOT_SO = re_compile(
     r"records? (?:show|say|state|indicate)s?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
-    r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
+    r"used|tried|checked|looked|searched|want\w*|ask\w*|plan(?:ned|ning|s? to))\b|n['’]t\b", re.I)
 _MODAL = re_compile(
     r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
     r"['’]ll\b", re.I)
