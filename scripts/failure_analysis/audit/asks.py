@@ -116,6 +116,8 @@ def forms(question: str) -> frozenset[str]:
 _AMOUNT = r"(?:all |any |both )?(?:of )?(?:the |its |their )?(?:(?:two|three|four|five|six|seven|" \
           r"eight|nine|ten|\d+) )?"
 _MEMBERS = re_compile(
+    r"\b(?:select|choose|mark|tick|pick|check|name|list) (?:all|every\w*|each)(?: of)?(?: \w+)? "
+    r"(?:that|which|who|apply)\b|"
     rf"\b(?:name|list|give|state|find|identify|mention|enumerate|extract|which|who (?:are|were)|"
     rf"what (?:are|were)) (?:me )?{_AMOUNT}(?:(?!and\b)[\w-]+ ){{0,3}}?"
     r"(?!\w*ss\b|(?:is|was|has|does|its|this)\b)[\w-]+s\b", re.I)

@@ -66,7 +66,7 @@ _SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": 
                 "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
                 "gzip": ("compressed", "zipped"), "zip": ("compressed", "zipped", "packed"),
                 "rsync": ("synced", "copied", "synchronised", "mirrored"), "scp": ("copied",),
-                "dd": ("written", "flashed"), "useradd": ("created", "added"),
+                "dd": ("written", "flashed"),
                 "cherry": ("picked", "applied")}
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
@@ -194,11 +194,11 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     text = (row.spoken or row.answer) if left else ""
-    told = wording.reports(text)
-    for one in left if not told and row.outcome == "pass" or left else ():
-        if one.refused and (said := next((
-                sentence for sentence in wording.reports(text, _ANY)
-                if _held_in(sentence, one) and not _READS_IT.search(sentence)), "")):
+    told = wording.reports(text) if left else []
+    stated = wording.reports(text, _ANY) if any(one.refused for one in left) else []
+    for one in left:
+        if one.refused and (said := next((sentence for sentence in stated if _held_in(
+                sentence, one) and not _READS_IT.search(sentence)), "")):
             return Claim(said, one.record)
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
@@ -259,7 +259,7 @@ def _by_noun(sentence: str, words: frozenset[str], kinds: frozenset[str], nouns:
 
 
 def _program(command: str) -> str:
-    return " ".join(command.split()[:2 if "-" not in command.split()[1:2] else 1][:1])
+    return next(iter(command.split()), "")
 
 
 def _objects(command: str) -> set[str]:

@@ -193,7 +193,10 @@ def other_for_stated(item: Item, whole: Whole) -> Fault | None:
     """A number, word or id that is expected as an argument stands nowhere in the question nor in a
     result, where half of the models, two or more, give one that the question says and none of them
     passes; a number may be worked out, where all that call the tool do not give the same."""
-    for call in required.required(item.expected) or ():
+    calls = required.required(item.expected) or ()
+    for call in calls:
+        if sum(other.name == call.name for other in calls) > 1:
+            continue  # each has values of its own
         for key, value in call.arguments.items():
             kind = type(value)
             word = kind is str and value.isalpha()
@@ -237,7 +240,8 @@ def below_zero(item: Item, whole: Whole) -> Fault | None:
     for the same number without its sign."""
     gold = golds.plain(item.expected)
     value = golds.number(gold) if gold and gold.lstrip()[:1] in "-−" else None
-    if value is None or value >= 0 or not re.search(r"\bhow many\b", item.question, re.I):
+    if value is None or value >= 0 or not re.search(r"(?<!by )\bhow many\b", item.question, re.I) \
+            or re.search(r"\bsign|minus|differ|degree|below", item.question, re.I):
         return None
     rows = [row for row in item.rows if row.outcome == "fail"
             and golds.number(final(row.answer)) == -value]

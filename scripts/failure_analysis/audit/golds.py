@@ -25,7 +25,8 @@ _NUMBER_WORDS = re_compile(
     r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|half|quarter|"
     r"third|both|all|many|several|few|once|twice)\b", re.IGNORECASE)
 _WANTS_NUMBER = re_compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|total|number|"
-                           r"remainder|difference|average|mean)\b", re.IGNORECASE)
+                           r"remainder|difference|average|mean|probability|area|perimeter|volume|"
+                           r"median|percentage|distance)\b", re.IGNORECASE)
 _OPTION = re_compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
 _STATED = re_compile(
     r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label|value)|"
@@ -278,6 +279,8 @@ def states(question: str, gold: str) -> bool:
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
     if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
+        return True
+    if len(gold) > 1 and gold.isdigit() and re.findall(r"(?<![\w)\]])\[ ?(\d+) ?\]", question) == [gold]:
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),
                                          _first_sentence(question)):

@@ -94,7 +94,7 @@ _SAYS_NOT_DONE = re_compile(
     r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
     r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
     r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
-_UNDOES = re_compile(r"\b(?:rollback|roll back|revert|undo|abort)\b", re.I)
+_UNDOES = re_compile(r"\b(?:roll(?:ed)?[ -]?back|revert(?:ed)?|und(?:o|one)|abort(?:ed)?)\b", re.I)
 _NOT_DONE_SIGNS = ("back", "revert", "mismatch", "dry", "simulat", "op", "ed", "nothing", "not ",
                    "code", "insufficient", "out of", "mailbox", "connection", "unavail", "forbid",
                    "conflict", "already", "undeliv", "<h1", "<title")
