@@ -143,7 +143,8 @@ _TECHNICAL = re.compile(
     r"\betimedout|\benotfound|\behostunreach|\beai_again|not ?registered|no handler|not ?wired|"
     r"cannot allocate|resource temporarily unavailable|oom-?killed|exit(?:ed)? (?:with )?"
     r"(?:code |status )?(?:137|139|134)\b|core dumped|bus error|illegal instruction|"
-    r"certificate|\bssl\b|\btls\b|(?:page|target|browser|context|tab)[^\n]{0,40} (?:closed|crashed)|"
+    r"certificate|\bssl\b|\btls\b|"
+    r"(?:page|target|browser|context|tab)[^\n]{0,40} (?:closed|crashed)|"
     r"read-only file system|disk quota|i/o error|input/output error|too many open files|"
     r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
     r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
@@ -176,11 +177,13 @@ _FAILED = re.compile(
     r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
     r"unreachable|is down)\b|"
     r"(?:[\w./-]+: )*(?:fork: |line \d+: )?(?:cannot allocate|resource temporarily unavailable|"
-    r"segmentation fault|bus error|illegal instruction|killed\W*$|out of memory|too many open files|"
-    r"input/output error|exec format error|cannot open shared object|command not found\W*$)|"
+    r"segmentation fault|bus error|illegal instruction|killed\W*$|out of memory|"
+    r"too many open files|input/output error|exec format error|cannot open shared object|"
+    r"command not found\W*$)|"
     r"(?:\w+: )?(?:container|sandbox|pod|vm) (?:was )?(?:killed|oom\w*|evicted|stopped|exited)|"
-    r"curl: \(\d+\)|(?:\w+: )?(?:target )?(?:page|browser|context|tab)[^\n]{0,40}(?:has been closed|"
-    r"crashed|was closed)|ssl\b[^\n]{0,80}certificate|[^\n]{0,80}\bcertificate (?:has expired|"
+    r"curl: \(\d+\)|"
+    r"(?:\w+: )?(?:target )?(?:page|browser|context|tab)[^\n]{0,40}(?:has been closed|crashed|"
+    r"was closed)|ssl\b[^\n]{0,80}certificate|[^\n]{0,80}\bcertificate (?:has expired|"
     r"verify failed|is not trusted|expired)|(?:[\w./-]+: )+[^\n]{0,80}read-only file system|"
     r"\{[^\n]{0,60}(?:40[13]|unauthori[sz]ed|forbidden)\b[^\n]{0,60}(?:invalid|expired|missing) "
     r"(?:api[ _-]?)?(?:key|token|licen[cs]e|credential)|"
@@ -198,6 +201,16 @@ _TAGS = re.compile(r"<[^<>]{1,200}>")
 def technical(result: str) -> bool:
     """Whether the result of a tool that failed is an error of the technology and no refusal."""
     return bool(_TECHNICAL.search(result))
+
+
+_OF_ONE_COMMAND = re.compile(
+    r"curl: |command not found|read-only|certificate|no module|\bmount|not (?:installed|mounted|"
+    r"running|started)|no such device|failed to (?:start|connect|load)|unreachable|credential", re.I)
+
+
+def any_command(result: str) -> bool:
+    """Whether an error is none that one command may have had of its own."""
+    return not _OF_ONE_COMMAND.search(result)
 
 
 def failed(result: str) -> bool:
@@ -226,8 +239,9 @@ _UNCHECKED = re.compile(
     r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
     r"(?:runner|harness|grader|checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|"
-    r"(?:runner|harness|grader|checker|sandbox|executor|worker|host)\b[^\n]{0,40}(?:cannot allocate|"
-    r"no space|out of memory|oom-?killed|too many open files|resource temporarily unavailable|"
+    r"(?:runner|harness|grader|checker|sandbox|executor|worker|host)\b[^\n]{0,40}"
+    r"(?:cannot allocate|no space|out of memory|oom-?killed|too many open files|"
+    r"resource temporarily unavailable|"
     r"exec format error|command not found|read-only file system|could not be started)|"
     r"(?:\w+\.)*(?:ratelimit|api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*"
     r"(?:error|exception)\b|(?:the )?(?:test |grading |evaluation )?" + _MACHINE

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from failure_analysis.audit import golds, normal, required, values
+from failure_analysis.audit import golds, limits, normal, required, values
 from failure_analysis.audit.allowed import object_of
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
@@ -184,8 +184,9 @@ def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
 
 _WORKED_OUT = re.compile(
     r"\b(?:minus|plus|less|more|per ?cent|half|double|twice|triple|total|sum|each|per|remain\w*|"
-    r"differ\w*|average|convert\w*|discount|fee|tax|tip|split|rais\w*|increas\w*|decreas\w*|reduc\w*|"
-    r"by \d|extra|rest|left|of them|round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
+    r"differ\w*|average|convert\w*|discount|fee|tax|tip|split|rais\w*|increas\w*|decreas\w*|"
+    r"reduc\w*|"
+    r"by \d|extra|rest|left|of them|and me|and myself|with me|both|budget|as many|round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
 _AN_ID = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{2,40}")
 
 
@@ -235,75 +236,7 @@ def _stands(text: str, item: Item) -> bool:
         text in one.replace(",", "") for one in (item.question, *results))
 
 
-def below_zero(item: Item, whole: Whole) -> Fault | None:
-    """How many there are is asked for, and less than none is expected, where two models are failed
-    for the same number without its sign."""
-    gold = golds.plain(item.expected)
-    value = golds.number(gold) if gold and gold.lstrip()[:1] in "-−" else None
-    if value is None or value >= 0 or not re.search(r"(?<!by )\bhow many\b", item.question, re.I) \
-            or re.search(r"\bsign|minus|differ|degree|below", item.question, re.I):
-        return None
-    rows = [row for row in item.rows if row.outcome == "fail"
-            and golds.number(final(row.answer)) == -value]
-    return Fault("How many is asked for, and less than none is expected.", sides(
-        item, gold, variant("failed", rows[0].answer, rows)), rows) \
-        if len({row.model for row in rows}) > 1 else None
-
-
-def serial_day(item: Item, whole: Whole) -> Fault | None:
-    """The gold is the number under which a spreadsheet keeps a day, and two models are failed for
-    that day."""
-    texts = [text for text in item.texts or [golds.plain(item.expected) or ""]
-             if re.fullmatch(r"[2-6]\d{4}(?:\.0)?", text)]
-    for text in texts:
-        rows = [row for row in item.rows if row.outcome == "fail" and any(
-            (day := values.date(said)) and _serial(day) - float(text) in (0, 1, -1)
-            for said in _DAY.findall(f"{row.answer[:1_000]} {[one.arguments for one in row.made]}"))]
-        if len({row.model for row in rows}) > 1 and not re.search(
-                rf"(?<!\d){text}(?!\d)", item.question):
-            return Fault("What is expected is the number under which a spreadsheet keeps the day.",
-                         sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
-    return None
-
-
-def _serial(day: tuple[int, int, int]) -> float:
-    try:
-        return (date(*day) - date(1899, 12, 30)).days
-    except ValueError:
-        return 0.0
-
-
-_AT_MOST = re.compile(r"\b(?:at most|no more than|up to|a maximum of|maximum|max\.?|not more than|"
-                      r"limit(?:ed)? (?:to|is|of)) (\d{1,6}) (?P<of>[a-z]{3,}?)s?\b", re.I)
-_HUNDREDS = re.compile(r"\b(?:whole|full|round) (tens|hundreds|thousands|dozens)\b|"
-                       r"\bmultiples? of (\d{1,6})\b|\bin steps of (\d{1,6})\b", re.I)
-_STEP = {"tens": 10, "hundreds": 100, "thousands": 1_000, "dozens": 12}
-
-
-def over_the_limit(item: Item, whole: Whole) -> Fault | None:
-    """A number that is expected as an argument is more than the question allows of the thing that
-    the argument is named for, or no multiple of what it must be one of; nobody passed."""
-    most = list(_AT_MOST.finditer(item.question))
-    steps = _HUNDREDS.search(item.question)
-    if not (most or steps) or any(row.outcome == "pass" for row in item.rows):
-        return None
-    for call in required.required(item.expected) or ():
-        numbers = {key: value for key, value in call.arguments.items()
-                   if type(value) in (int, float)}
-        for key, value in numbers.items():
-            over = any(key.casefold().rstrip("s") == found["of"].casefold()
-                       and value > int(found[1]) for found in most)
-            step = 0
-            if steps and re.search(r"amount|bonus|price|sum|value|quantity|qty|count", key, re.I):
-                step = _STEP.get((steps[1] or "").lower()) or int(steps[2] or steps[3])
-            if over or step and value % step:
-                return Fault(f"{key} is to be a number that the question does not allow.",
-                             sides(item, item.expected))
-    return None
-
-
 RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
          ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
          ("gold_quotes_otherwise", quoted_otherwise), ("gold_other_for_stated", other_for_stated),
-         ("gold_below_zero", below_zero), ("gold_serial_day", serial_day),
-         ("gold_over_limit", over_the_limit))
+         *limits.RULES)

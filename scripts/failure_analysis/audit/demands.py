@@ -23,7 +23,8 @@ _ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|pro
 # A form that is said right behind what is asked for.
 _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
-                    r"\b(?:upper|lower) ?-?case only\b|\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
+                    r"\b(?:upper|lower) ?-?case only\b|"
+                    r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
     r"\A(?:an? )?(?:whole number|integer)"
                     r"(?: only)?\W*\Z",
                     re.IGNORECASE)
@@ -31,7 +32,7 @@ _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunle
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
 
 
-_BY_ITSELF = frozenset(("length", "probability", "signs_only", "parity", "bounds"))  # say by themselves that they are of the answer
+_BY_ITSELF = frozenset(("length", "probability"))  # say by themselves that they are of the answer
 
 
 def of(question: str, gold: str) -> Iterator[Demand]:
@@ -344,56 +345,6 @@ def _without(sentence: str, gold: str) -> bool | None:
     return re.search(pattern, gold, re.IGNORECASE) is None
 
 
-_SIGNS_ONLY = re_compile(
-    r"\b(?:symbols?|digits?|numbers|letters?|characters?|values)\b(?: only)?:?,? (?:from )?"
-    r"(?P<a>\w) ?(?:to|-|–|through|\.\.) ?(?P<b>\w)\b|"
-    r"\b(?:only|just) (?:of |from )?(?:the )?(?:symbols?|digits?|letters?|characters?) "
-    r"(?P<list>\w(?:, ?\w)*(?:,? (?:and|or) \w))\b", re.IGNORECASE)
-
-
-def _signs_only(sentence: str, gold: str) -> bool | None:
-    """Of no other digits, or letters, than those that the question names."""
-    found = _SIGNS_ONLY.search(sentence)
-    if not found:
-        return None
-    named = re.findall(r"\b\w\b", found["list"]) if found["list"] else [
-        chr(code) for code in range(ord(found["a"]), ord(found["b"]) + 1)]
-    kinds = {sign.isdigit() for sign in named}
-    bare = re.sub(r"[\s,;/|]", "", gold)
-    if len(kinds) != 1 or not named or not (bare.isdigit() if kinds == {True} else bare.isalpha()) \
-            or kinds == {True} and len(bare) < 2:
-        return None
-    return set(bare.casefold()) <= set("".join(named).casefold())
-
-
-_PARITY = re_compile(r"\b(?:name|give|find|write|pick|choose|state|enter|select) an? (even|odd|"
-                     r"negative|positive) (?:whole )?(?:number|integer)\b|"
-                     r"\bwhich (even|odd|negative|positive) (?:number|integer)\b", re.IGNORECASE)
-_BOUNDS = re_compile(
-    r"\b(?:name|give|find|write|pick|choose|state|enter|select|which)\b[^.?!;]{0,30}\b(?:number|"
-    r"integer|prime|square|cube|multiple|value)s?\b[^.?!;]{0,20}?\b(between|from) (-?\d[\d,]*) "
-    r"(?:and|to) (-?\d[\d,]*)\b", re.IGNORECASE)
-
-
-def _parity(sentence: str, gold: str) -> bool | None:
-    """Even, odd, below or above zero, as the question asks for one number."""
-    found, value = _PARITY.search(sentence), golds.number(gold)
-    if not found or value is None or value.denominator != 1:
-        return None
-    asked = (found[1] or found[2]).lower()
-    return {"even": value % 2 == 0, "odd": value % 2 == 1, "negative": value < 0,
-            "positive": value > 0}[asked]
-
-
-def _bounds(sentence: str, gold: str) -> bool | None:
-    """Within the bounds between which the question asks for one number."""
-    found, value = _BOUNDS.search(sentence), golds.number(gold)
-    if not found or value is None or re.search(r"\bhow many\b|\bsum\b|\bcount", sentence, re.I):
-        return None
-    low, high = (golds.number(found[place]) for place in (2, 3))
-    return low <= value <= high if None not in (low, high) and low < high else None
-
-
 # The demands, each with signs of which one stands in every sentence that makes it.
 _DEMANDS = (
     ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
@@ -404,9 +355,6 @@ _DEMANDS = (
     ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),
     ("json", _json, ("json",)), ("fraction", _fraction, ("fraction", "lowest terms")),
     ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)),
-    ("signs_only", _signs_only, ("symbol", "digit", "numbers", "letter", "character", "values")),
-    ("parity", _parity, ("even", "odd", "negative", "positive")),
-    ("bounds", _bounds, ("between", "from")),
     ("length", _length, ("letter", "digit")), ("probability", _probability, ("probability",)),
     ("without", _without, ("without", "not use", "n't use", "n’t use", "not contain", "not include",
                            "never use", "avoid", "free of")))

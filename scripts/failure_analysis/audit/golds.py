@@ -235,14 +235,19 @@ def unended(gold: str) -> bool:
     return len(gold.split()) > 5 and gold.rstrip()[-1].isalnum()
 
 
-_SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|<[A-Z]{3,}(?:_[A-Z]+)*>|"
+_SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
+                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
                    r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
                    r"\$\{\w+\}")
 
 
+_IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
+
+
 def is_placeholder(gold: str) -> bool:
     """Whether a gold only stands for one."""
-    return bool(_SLOT.search(gold)) or bool(re.fullmatch(r"see (?:the )?(?:explanation|above|below|solution|text|answer)|todo|"
+    return bool(_SLOT.search(gold)) and not re.search(r"[`'\"=();]", gold) or bool(re.fullmatch(
+        r"see (?:the )?(?:explanation|above|below|solution|text|answer)|todo|"
                              r"tbd|fixme|nan|null|#ref!|#n/a|#value!|\?{2,}|placeholder",
                              folded(gold)))
 
@@ -280,7 +285,7 @@ def states(question: str, gold: str) -> bool:
         return True
     if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
         return True
-    if len(gold) > 1 and gold.isdigit() and re.findall(r"(?<![\w)\]])\[ ?(\d+) ?\]", question) == [gold]:
+    if len(gold) > 1 and gold.isdigit() and _IN_SQUARE.findall(question) == [gold]:
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),
                                          _first_sentence(question)):

@@ -163,6 +163,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
     all_fail = all(row.outcome != "pass" for row in item.rows)
     if all_fail and not all(_failed(one) for _, one in calls):
+        if shell.command(made) and not broken.any_command(made.result):
+            return False  # of a machine that works a command may fail
         mine = look_ups.key(made)
         calls = [(row, one) for row, one in calls if look_ups.key(one) == mine]  # a page is down
     return (all(_failed(one) and row.outcome != "pass" for row, one in calls)

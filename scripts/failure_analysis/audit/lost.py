@@ -111,8 +111,9 @@ def _all_blank(item: Item) -> bool:
                 and _READS.search(made.tool) for _, made in read)
 
 
-_READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?(?:\w+_)?"
-                    r"(?:page|file|doc\w*|url|site|web\w*|notice|article|text|content|mail|message|"
+_READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?"
+                    r"(?:\w+_)?(?:page|file|doc\w*|url|site|web\w*|notice|article|text|content|"
+                    r"mail|message|"
                     r"record|attachment|image|pdf|sheet|screen\w*|log|board|thread|book)s?$|"
                     r"^(?:read|open|browse|visit|fetch|goto|navigate)$", re.I)
 
@@ -125,8 +126,9 @@ def not_given(row: Seen, item: Item, whole: Whole) -> bool:
             other.outcome == "fail" and not other.made and _lacks(other) for other in item.rows)
 
 
-_ATTACHED = re.compile(r"\b(?:attach\w*|enclosed|uploaded|(?:see|in|from|of) (?:the )?(?:file|image|"
-                       r"picture|photo|pdf|document|screenshot|recording|audio|video|spreadsheet)|"
+_ATTACHED = re.compile(r"\b(?:attach\w*|enclosed|uploaded|"
+                       r"(?:see|in|from|of) (?:the )?(?:file|image|picture|photo|pdf|document|"
+                       r"screenshot|recording|audio|video|spreadsheet)|"
                        r"this (?:file|image|picture|photo|pdf|recording|audio|video))\b", re.I)
 _LACKS = re.compile(
     r"\b(?:no|missing|without an?|not (?:get|receive|see|find|open|load)(?: \w+)?|n['’]t (?:get|"

@@ -50,8 +50,8 @@ def groups(item: Item) -> Iterator[list[Seen]]:
 
 
 _OF_LAYOUT = re_compile(r"\bformat|\bindent|\bstyle|\bwhite ?space|\blint|\bpep ?8|\bone[- ]line|"
-                        r"\bsingle line|\bper line|\blines?\b|\bspac(?:es?|ing)\b|\bcase\b|\btabs?\b|"
-                        r"\bprett(?:y|ier)|\bupper|\blower|\bexact|\bgolf|\bbytes\b|\bcharacters\b",
+                        r"\bsingle line|\bper line|\blines?\b|\bspac(?:es?|ing)\b|"
+                        r"\bcase\b|\btabs?\b|\bprett(?:y|ier)|\bupper|\blower|\bexact|\bgolf|\bbytes\b|\bcharacters\b",
                         re.I)
 
 

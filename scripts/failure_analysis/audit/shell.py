@@ -112,8 +112,10 @@ _TOOK = frozenset(("accepted", "queued", "enqueued", "sent", "completed", "proce
                    "placed", "uploaded", "published", "booked", "reserved", "submitted", "added",
                    "removed", "deleted", "inserted", "posted", "stored", "scheduled", "effective",
                    "took_effect", "found", "matched", "allowed", "permitted", "authorized"))
+_WHY = re_compile(r"reason|error|message|detail|code|why|cause|hint|retry|note|warn|status", re.I)
 # What tells of another thing than of the write.
-_TELLS_OF = re_compile(r"type|kind|sever|level|categor|reason|name|title|label|prev|old|last|filter|"
+_TELLS_OF = re_compile(r"type|kind|sever|level|categor|reason|name|title|label|prev|old|last|"
+                       r"filter|"
                        r"subject|text|body|note|comment|descr|topic|query|tag|class|mode|result_of|"
                        r"condition|on_|if_|default|message", re.I)
 _CODE_KEYS = frozenset(("status", "status_code", "statuscode", "http_status", "http_code", "http"))
@@ -133,6 +135,7 @@ _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_cou
 _DEED = re_compile(r"(?:made|crafted|built|created|added|inserted|updated|changed|modified|deleted|"
                    r"removed|sent|moved|written|saved|booked|ordered|bought|sold|produced|"
                    r"transferred|paid|processed|applied|rows|records)(?:_(?:count|rows|items))?")
+_TRIES = re_compile(r"\s--(?:dry-?run|simulate|what-?if|no-act|check-only)\b")
 _FEW_LINES, _FEW_KEYS = 20, 4
 _SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
@@ -168,6 +171,8 @@ def failed(made: Made) -> bool:
     if not command(made):
         said = denial(made.tool, made.result) if required.writes(made.tool) else ""
         return bool(said) and not _is_own(said, made.arguments)
+    if _TRIES.search(command(made)):
+        return False  # and does nothing, as it is told
     lines = made.result.strip().split("\n")
     while len(lines) > 1 and lines[-1].startswith("hint:"):
         lines.pop()
@@ -197,9 +202,13 @@ def refuses(tool: str, result: str) -> bool:
 
 def _is_own(said: str, arguments: Any) -> bool:
     """Whether what sounds like a refusal is what the call was to bring about."""
+    if re.search(r"\d|false$", said):
+        return False  # a count or a code
     given = tool_calls.result_text(arguments)[:400].casefold()
-    return said.isalpha() and said in given or bool(_UNDOES.search(given)) \
-        and bool(_UNDOES.search(said))
+    return any(word[:6] in given for word in re.findall(r"[a-z]{5,}", said)
+               if word not in ("already", "nothing")) \
+        or re.sub("[^a-z]", "", said) in re.sub("[^a-z]", "", given) \
+        or bool(_UNDOES.search(given) and _UNDOES.search(said))
 
 
 @lru_cache(1 << 14)
@@ -224,16 +233,18 @@ def _says_no(tool: str, said: dict[str, Any]) -> str:
     for name, value in said.items():
         key = name.casefold()
         mine = key in _OK_KEYS or key == "sent" or key.endswith(("ed", "paid")) \
-            and verb[:5] == key[:len(verb[:5])] or key in _TOOK and True not in said.values()
+            and verb[:5] == key[:len(verb[:5])] or key in _TOOK and all(
+                other == name or value is None or _WHY.match(other)
+                for other, value in said.items())
         if value is False and mine or value == 0 and value is not False and (
                 mine or key in _COUNTS):
-            return f"{key} {value}"
+            return f"{key} {value}".casefold()
         if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
-            return f"{key} {value}"
+            return f"{key} {value}".casefold()
         if value == 0 and type(value) is int and _DEED.fullmatch(key) and not any(
                 type(other) is int and other > 0 or isinstance(other, list | str) and other
                 for other in said.values()):
-            return f"{key} {value}"
+            return f"{key} {value}".casefold()
         if isinstance(value, str) and value.strip()[:4].casefold() not in tool and (
                 key in _STATUS_KEYS and _NO_STATES.fullmatch(value.strip())
                 or len(said) < _FEW_KEYS and not _TELLS_OF.search(key)

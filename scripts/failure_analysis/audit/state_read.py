@@ -153,6 +153,9 @@ def roll_lacks(act: Made, read: Made) -> bool:
             or not any(noun.rstrip("s") == other.rstrip("s") for noun in mine[1:]
                        for other in its) or _PAGED.search(read.result):
         return False
+    shown = json.loads(read.result) if _is_json(read.result) else None
+    if not _of_one_kind(shown, act.arguments):
+        return False
     names = [text.casefold() for text in golds.scalars(act.arguments)
              if len(text) > 1 and re.search(r"[A-Za-z]", text)]
     there = [re.search(rf"(?<!\w){re.escape(name)}(?!\w)", read.result.casefold()) is not None
@@ -162,6 +165,25 @@ def roll_lacks(act: Made, read: Made) -> bool:
         return bool(there) and not any(there)
     return len(there) == 1 and there[0] and mine[0] in ("remove", "delete", "detach", "drop",
                                                         "unsubscribe", "kick", "revoke")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _of_one_kind(shown: Any, arguments: Any) -> bool:
+    """Whether a list holds names, or objects with a key of what was given, so that it would hold
+    what was given too."""
+    if isinstance(shown, dict) and len(shown) == 1:
+        shown = next(iter(shown.values()))
+    keys = set(arguments) if isinstance(arguments, dict) else set()
+    return isinstance(shown, list) and bool(shown) and all(
+        isinstance(one, str) and not re.search(r"\d", one)
+        or isinstance(one, dict) and bool(keys & one.keys()) for one in shown)
 
 
 _PAGED = re.compile(r"next|page|cursor|more|total|truncat|\.\.\.|limit", re.I)
@@ -270,8 +292,9 @@ def taken_back(made: Sequence[Made], due: Sequence[required.Call]
 _PAIRS = tuple((frozenset(one.split()), frozenset(other.split())) for one, other in (
     ("remove delete drop detach unassign archive trash",
      "restore undelete readd re add attach assign unarchive recover reinstate"),
-    ("close cancel", "reopen uncancel reinstate restore"), ("disable deactivate", "enable activate"),
-    ("lock block freeze", "unlock unblock unfreeze"), ("suspend pause stop", "resume unpause start"),
+    ("close cancel", "reopen uncancel reinstate restore"),
+    ("disable deactivate", "enable activate"), ("lock block freeze", "unlock unblock unfreeze"),
+    ("suspend pause stop", "resume unpause start"),
     ("mute hide unpublish unsubscribe", "unmute unhide show publish subscribe"),
     ("check_in", "check_out"), ("mount", "unmount umount"), ("install", "uninstall")))
 
