@@ -136,11 +136,11 @@ def _sorted(arguments: dict) -> dict:
 def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
     """Texts that are equal but for white space and a full stop, and for capitals where they do
     not count; one number, one moment, one phone number."""
+    if _COMMAND.search(name):
+        return _same_words(a, b)
     a, b = (" ".join(text.split()) for text in (a, b))
     if a == b:
         return True
-    if _COMMAND.search(name):
-        return _same_words(a, b)
     if capitals and _CODE.search(name):
         return False
     numbers = [number(text) for text in (a, b)]

@@ -204,8 +204,8 @@ def technical(result: str) -> bool:
 
 
 _OF_ONE_COMMAND = re.compile(
-    r"curl: |command not found|read-only|certificate|no module|\bmount|not (?:installed|mounted|"
-    r"running|started)|no such device|failed to (?:start|connect|load)|unreachable|credential", re.I)
+    r"curl: |command not found|read-only|certificate|no module|\bmount|"
+    r"not (?:installed|mounted|running|started)|no such device|failed to (?:start|connect|load)|unreachable|credential", re.I)
 
 
 def any_command(result: str) -> bool:

@@ -185,8 +185,8 @@ def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
 _WORKED_OUT = re.compile(
     r"\b(?:minus|plus|less|more|per ?cent|half|double|twice|triple|total|sum|each|per|remain\w*|"
     r"differ\w*|average|convert\w*|discount|fee|tax|tip|split|rais\w*|increas\w*|decreas\w*|"
-    r"reduc\w*|"
-    r"by \d|extra|rest|left|of them|and me|and myself|with me|both|budget|as many|round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
+    r"reduc\w*|by \d|extra|rest|left|of them|and me|and myself|with me|both|budget|as many|"
+    r"round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
 _AN_ID = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{2,40}")
 
 

@@ -107,11 +107,11 @@ _OK_KEYS = frozenset(("ok", "success", "successful", "succeeded", "saved", "appl
 _STATUS_KEYS = frozenset(("status", "result", "outcome", "response", "state", "delivery", "phase",
                           "decision", "verdict", "disposition", "ack", "reply"))
 # What a write answers with of itself where nothing else in the result is true.
-_TOOK = frozenset(("accepted", "queued", "enqueued", "sent", "completed", "processed", "recorded",
-                   "registered", "acknowledged", "done", "updated", "created", "changed", "moved",
-                   "placed", "uploaded", "published", "booked", "reserved", "submitted", "added",
-                   "removed", "deleted", "inserted", "posted", "stored", "scheduled", "effective",
-                   "took_effect", "found", "matched", "allowed", "permitted", "authorized"))
+_TOOK = frozenset(("accepted", "queued", "enqueued", "sent", "processed", "recorded", "registered",
+                   "acknowledged", "updated", "created", "changed", "moved", "placed", "uploaded",
+                   "booked", "reserved", "submitted", "added", "removed", "deleted", "inserted",
+                   "posted", "stored", "effective", "took_effect", "found", "permitted",
+                   "authorized"))
 _WHY = re_compile(r"reason|error|message|detail|code|why|cause|hint|retry|note|warn|status", re.I)
 # What tells of another thing than of the write.
 _TELLS_OF = re_compile(r"type|kind|sever|level|categor|reason|name|title|label|prev|old|last|"
@@ -245,7 +245,8 @@ def _says_no(tool: str, said: dict[str, Any]) -> str:
                 type(other) is int and other > 0 or isinstance(other, list | str) and other
                 for other in said.values()):
             return f"{key} {value}".casefold()
-        if isinstance(value, str) and value.strip()[:4].casefold() not in tool and (
+        if isinstance(value, str) and value.strip()[:4].casefold().replace(
+                "held", "hold") not in tool and (
                 key in _STATUS_KEYS and _NO_STATES.fullmatch(value.strip())
                 or len(said) < _FEW_KEYS and not _TELLS_OF.search(key)
                 and _SURELY_NO.fullmatch(value.strip())):
