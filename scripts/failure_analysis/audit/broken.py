@@ -205,7 +205,8 @@ def technical(result: str) -> bool:
 
 _OF_ONE_COMMAND = re.compile(
     r"curl: |command not found|read-only|certificate|no module|\bmount|"
-    r"not (?:installed|mounted|running|started)|no such device|failed to (?:start|connect|load)|unreachable|credential", re.I)
+    r"not (?:installed|mounted|running|started)|no such device|"
+    r"failed to (?:start|connect|load)|unreachable|credential", re.I)
 
 
 def any_command(result: str) -> bool:
