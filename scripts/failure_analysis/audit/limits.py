@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 
-from failure_analysis.audit import golds, required, values
+from failure_analysis.audit import golds, required, values, wording
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
 from failure_analysis.audit.item import Item
@@ -18,6 +18,8 @@ _SIGNS = re.compile(
     r"(?P<a>\w) ?(?:to|-|–|through|\.\.) ?(?P<b>\w)\b|"
     r"\b(?:only|just) (?:of |from )?(?:the )?(?:symbols?|digits?|letters?|characters?) "
     r"(?P<list>\w(?:, ?\w)*(?:,? (?:and|or) \w))\b", re.I)
+_SAID = ("symbol", "digit", "letter", "character", "even ", "odd ", "negative", "positive",
+         "between", "from")  # one of these stands in each
 _PARITY = re.compile(r"\b(?:name|give|find|write|pick|choose|state|enter|select|which|"
                      r"what) (?:an? )?"
                      r"(even|odd|negative|positive) (?:whole )?(?:number|integer)\b", re.I)
@@ -49,6 +51,8 @@ def ruled_out(item: Item, whole: Whole) -> Fault | None:
 def _demand(question: str) -> Callable[[str], bool | None] | None:
     """Whether a text keeps to what a question demands of it, None where that cannot be told; None
     where it demands nothing of the kind."""
+    if not wording.has_any(question, _SAID):
+        return None
     if found := _SIGNS.search(question):
         named = re.findall(r"\b\w\b", found["list"]) if found["list"] else [
             chr(code) for code in range(ord(found["a"]), ord(found["b"]) + 1)]
@@ -124,6 +128,8 @@ _STEP = {"tens": 10, "hundreds": 100, "thousands": 1_000, "dozens": 12}
 def over_the_limit(item: Item, whole: Whole) -> Fault | None:
     """A number that is expected as an argument is more than the question allows of the thing that
     the argument is named for, or no multiple of what it must be one of; nobody passed."""
+    if not isinstance(item.expected, dict | list):
+        return None
     most = list(_AT_MOST.finditer(item.question))
     steps = _HUNDREDS.search(item.question)
     if not (most or steps) or any(row.outcome == "pass" for row in item.rows):

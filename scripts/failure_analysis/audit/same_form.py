@@ -49,6 +49,7 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     yield from _both_expected(item, passed, failed)
 
 
+_OF_CODE = "({=;"
 _OF_LAYOUT = re_compile(r"\bformat|\bindent|\bstyle|\bwhite ?space|\blint|\bpep ?8|\bone[- ]line|"
                         r"\bsingle line|\bper line|\blines?\b|\bspac(?:es?|ing)\b|"
                         r"\bcase\b|\btabs?\b|\bprett(?:y|ier)|\bupper|\blower|\bexact|\bgolf|\bbytes\b|\bcharacters\b",
@@ -59,7 +60,8 @@ def _same_code(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[l
     """Failing rows with passing ones whose code is the same but for how it is laid out."""
     by_signs: dict[str, list[Seen]] = {}
     for row in (*passed, *failed):
-        if len(row.answer) > _FEW_SIGNS and not row.made and normal.is_code(row.answer):
+        if len(row.answer) > _FEW_SIGNS and not row.made and any(
+                sign in row.answer for sign in _OF_CODE) and normal.is_code(row.answer):
             by_signs.setdefault("".join(normal.unfenced(row.answer).split()).rstrip(
                 ";").casefold(), []).append(row)
     both = [rows for rows in by_signs.values() if len({row.outcome for row in rows}) > 1]
