@@ -7,7 +7,6 @@ from failure_analysis.audit import (
     alike,
     arguments,
     broken,
-    claimed,
     contradicted,
     final,
     golds,
@@ -22,6 +21,7 @@ from failure_analysis.audit import (
     shell,
     state_read,
     strict,
+    told_of,
     wording,
 )
 from failure_analysis.audit.required import Call
@@ -61,8 +61,8 @@ def test_commands_that_only_look_or_fail() -> None:
 
 def test_a_claim_that_holds_all_of_a_refused_deed() -> None:
     refused = Undone("sh", {"cmd": "fleetctl fw update swift-3 2.4.1"}, "", refused=True)
-    assert claimed._held_in("swift-1 and swift-3 run 2.4.1.", refused)
-    assert not claimed._held_in("swift-1 runs 2.4.1.", refused)
+    assert told_of.held_in("swift-1 and swift-3 run 2.4.1.", refused)
+    assert not told_of.held_in("swift-1 runs 2.4.1.", refused)
 
 
 def test_what_stands_behind_a_deed() -> None:

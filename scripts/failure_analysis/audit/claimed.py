@@ -8,11 +8,11 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
-    golds,
     read_back,
     required,
     shell,
     state_read,
+    told_of,
     undone,
     wording,
 )
@@ -59,22 +59,11 @@ _UNDER_WAY = re_compile(
     r"\b(?:is|are|went|gone|got)(?: now)? (?:on (?:its|their|the) way|under ?way|out|off|through|"
     r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
-_SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": ("copied",),
-                "mkdir": ("created",), "kill": ("killed", "stopped"), "chown": ("owner", "owned"),
-                "useradd": ("created", "added"), "ln": ("linked",),
-                "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
-                "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
-                "gzip": ("compressed", "zipped"), "zip": ("compressed", "zipped", "packed"),
-                "rsync": ("synced", "copied", "synchronised", "mirrored"), "scp": ("copied",),
-                "dd": ("written", "flashed"),
-                "cherry": ("picked", "applied")}
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
                     "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
-_WRITTEN = re_compile(r">>? *['\"]?([\w./-]+)")
-_OBJECT = re.compile(r"(?<![\w./-])(?!-)(?:[\w-]+/[\w./-]*|[\w./-]*\d[\w.-]*|[\w-]+\.[\w.]+)")
 _ANY = re.compile("")
 _READS_IT = re.compile(r"\b(?:was|were|before|shows?|reads?|request\w*|tried|attempt\w*)\b", re.I)
 _FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
@@ -197,7 +186,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
     told = wording.reports(text) if left else []
     stated = wording.reports(text, _ANY) if any(one.refused for one in left) else []
     for one in left:
-        if one.refused and (said := next((sentence for sentence in stated if _held_in(
+        if one.refused and (said := next((sentence for sentence in stated if told_of.held_in(
                 sentence, one) and not _READS_IT.search(sentence)), "")):
             return Claim(said, one.record)
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
@@ -225,11 +214,12 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
     held = " ".join(map(_all_of, done))
     if _by_noun(sentence, words, kinds, [noun for noun in nouns if noun not in held]):
         return True
-    if not kinds and (command := _command(one.arguments)) and (
-            _speaks_of_command(words, command, held)
-            or _ALL.search(sentence) and _program(command) in map(_program, map(
+    if not kinds and (command := told_of.command(one.arguments)) and (
+            told_of.speaks_of(words, command, held)
+            or _ALL.search(sentence) and told_of.program(command) in map(told_of.program, map(
                 shell.command, done))
-            or any(name in sentence.casefold() and name not in held for name in _objects(command))):
+            or any(name in sentence.casefold() and name not in held
+                   for name in told_of.objects(command))):
         return True
     stem = verb[:6]
     spoken = len(stem) > 3 and stem not in _PLAIN and any(
@@ -256,47 +246,6 @@ def _by_noun(sentence: str, words: frozenset[str], kinds: frozenset[str], nouns:
     told = wording.kinds_told(sentence)
     return makes and (not told or bool(told & (kinds or told))) and bool(
         _DEED.search(sentence) or _UNDER_WAY.search(sentence))
-
-
-def _program(command: str) -> str:
-    return next(iter(command.split()), "")
-
-
-def _objects(command: str) -> set[str]:
-    """What a command is for, in small letters: paths and names with a sign or a digit within."""
-    return {name.strip("/").casefold() for name in _OBJECT.findall(command)} - {""}
-
-
-def _held_in(sentence: str, one: Undone) -> bool:
-    """Whether a sentence holds all that a refused write was for, two things at least, so that it
-    states what is so after it."""
-    command = _command(one.arguments)
-    values = _objects(command) if command else {
-        text.casefold() for text in golds.scalars(one.arguments) if len(text) > 1}
-    return len(values) > 1 and all(_stands(value, sentence.casefold()) for value in values)
-
-
-def _stands(value: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text) is not None
-
-
-def _command(arguments: object) -> str:
-    """The shell command among arguments; blank where there is none."""
-    return shell.command(Made("", "", arguments, "", "", False))
-
-
-def _speaks_of_command(words: frozenset[str], command: str, held: str) -> bool:
-    """Whether words tell what a shell command does: `restarted`, for `systemctl restart`."""
-    for token in dict.fromkeys(re.findall(r"(?<![\w./-])[a-z]+(?![\w/.])", command)):
-        told = _SHELL_WORDS.get(token, ())
-        if re.search(rf"\b{token}\b", held):
-            continue
-        if any(map(words.__contains__, told)) or len(token) > 3 and any(
-                word.startswith(token[:6].rstrip("ey")) and word.endswith(("ed", "built", "set"))
-                for word in words):
-            return True
-    return any(len(path) > 4 and path not in held for path in _WRITTEN.findall(command)
-               if all(part in words for part in _TOKEN.findall(path.casefold())))
 
 
 def _of_tool(name: str) -> tuple[frozenset[str], str, list[str]]:
