@@ -60,7 +60,7 @@ WORLDS = {
         act("sixty", PAGE, page("Returns within 60 days"), [page("Returns within 30 days")]),
         [*act("thirty", PAGE, page("Returns within 30 days"), [page("Returns within 60 days")]),
          *act("nobody", PAGE, page("Returns within 60 days"), [page("Returns")])]),
-    "gold_word_for_number": (
+    "gold_other_for_stated": (
         act("word", "Interest at 3.5 percent?", rate("three"), [rate(3.5)], [rate(3.5)]),
         [*act("number", "Interest at 3.5 percent?", rate(3.5), [rate("three")], [rate("three")]),
          *act("passes", "Interest at 3.5 percent?", rate("three"), [rate(3.5)],

@@ -58,7 +58,9 @@ def _rule(answer: str, gold: str, question: str, asked: frozenset) -> str:
     if SQL.match(gold) and QUOTED.findall(answer) != QUOTED.findall(gold):
         return ""
     if "output" in asked:
-        return _of_output(answer, gold)
+        return _of_output(answer, gold) or (
+            "number" if demands.keeps_places(question, answer, gold)
+            and values.number(answer) == values.number(gold) is not None else "")
     answer, gold = (values.plain(text).strip() for text in (answer, gold))
     if answer.isdecimal() and gold.isdecimal() and answer.lstrip("0") != gold.lstrip("0"):
         return ""
@@ -181,8 +183,12 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 def _in_unit(question: str) -> frozenset[str]:
     """The units in which a question wants its answer, as it says with `in`."""
     named = re.findall(r"\b(?:in|to|into) (?:the )?([$€£%°]|[^\W\d_][\w/°²³]*)", question)
+    named += _BRACKETED.findall(question)
     return frozenset(values.unit(word) for word in named
                      if values.unit(word) in values.UNITS and values.unit(word) != "in")
+
+
+_BRACKETED = re_compile(r"\((?:in )?([$€£%°]|°?[^\W\d_][\w/°²³]{0,10})\)")
 
 
 def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from collections import defaultdict
 from functools import lru_cache
 from typing import Any, Literal
@@ -16,7 +17,9 @@ from failure_analysis.tool_checks import parsed_arguments
 Capitals = Literal["", "codes", "identifiers", "all"]
 _CODE = re_compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command)s?$")
 # A file, a path or an address: most servers tell its capitals apart.
-_FILE = re_compile(r"\S*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
+_FILE = re_compile(r"[^\s@]*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
+_COMMAND = re_compile(r"(^|_)(cmd|command|shell|bash|script)s?$", re.I)
+_AT_MIDNIGHT = re_compile(r"(\d{4}-\d\d-\d\dT00:00(?::00(?:\.0+)?)?)(?:Z|[+-]00:?00)")
 _DIALLED = re_compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
                       re.I)
 _LASTING = re_compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
@@ -87,6 +90,22 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     return a == b
 
 
+def _same_words(a: str, b: str) -> bool:
+    """Whether two commands of a shell are the same words in other quotes, in which nothing is
+    replaced."""
+    if any(sign in text for text in (a, b) for sign in "$`\\!\n"):
+        return False
+    try:
+        return shlex.split(a) == shlex.split(b) and _OPERATORS.findall(
+            _IN_QUOTES.sub("", a)) == _OPERATORS.findall(_IN_QUOTES.sub("", b))
+    except ValueError:
+        return False
+
+
+_IN_QUOTES = re_compile(r"'[^']*'|\"[^\"]*\"")
+_OPERATORS = re_compile(r"[*?\[\]{}~|&;<>()#]")
+
+
 def _is_empty(value: Any) -> bool:
     return value is None or isinstance(value, str) and not value.strip() or value in ([], {})
 
@@ -117,6 +136,8 @@ def _sorted(arguments: dict) -> dict:
 def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
     """Texts that are equal but for white space and a full stop, and for capitals where they do
     not count; one number, one moment, one phone number."""
+    if _COMMAND.search(name):
+        return _same_words(a, b)
     a, b = (" ".join(text.split()) for text in (a, b))
     if a == b:
         return True
@@ -128,6 +149,7 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
         return numbers[0] == numbers[1] and not (capitals and padded)
     if _DIALLED.search(name) and digits(a):
         return digits(a) == digits(b)
+    a, b = (_AT_MIDNIGHT.sub(r"\1", text) if text[-1:] in "Z0" else text for text in (a, b))
     if a[:1].isdigit() or b[:1].isdigit() or any(sign.isdigit() for sign in a[-4:] + b[-4:]):
         when = None if _LASTING.search(name) else moment(a)
         if when:

@@ -71,7 +71,8 @@ _ONLY = re_compile(
     r"integer|value|option|choice|digit|date|city|result)|(answer|letter|word|number|name|value|"
     r"integer|result|output|translation) (only|alone)\b|"
     r"(respond|reply|answer) (only )?with (only|just|a single|one(?! of))|"
-    r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)", re.I)
+    r"no (explanation|other words)|without (any )?explanation|single (word|letter|number)|"
+    r"\b(at most|no more than|in|within|up to|with) (one|two|three|four|five|\d) words?\b", re.I)
 _ANY_ORDER = re_compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
     r"(matter|important|count)|"
@@ -115,6 +116,8 @@ def forms(question: str) -> frozenset[str]:
 _AMOUNT = r"(?:all |any |both )?(?:of )?(?:the |its |their )?(?:(?:two|three|four|five|six|seven|" \
           r"eight|nine|ten|\d+) )?"
 _MEMBERS = re_compile(
+    r"\b(?:select|choose|mark|tick|pick|check|name|list) (?:all|every\w*|each)(?: of)?(?: \w+)? "
+    r"(?:that|which|who|apply)\b|"
     rf"\b(?:name|list|give|state|find|identify|mention|enumerate|extract|which|who (?:are|were)|"
     rf"what (?:are|were)) (?:me )?{_AMOUNT}(?:(?!and\b)[\w-]+ ){{0,3}}?"
     r"(?!\w*ss\b|(?:is|was|has|does|its|this)\b)[\w-]+s\b", re.I)

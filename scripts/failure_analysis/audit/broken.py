@@ -13,11 +13,16 @@ _ENDED = re.compile(
     r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
     r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
     r"(worker|node|pod|instance|machine|browser|page|tab|kernel|process|session|runtime|vm|"
-    r"simulator|emulator|device|desktop|display|engine|backend|driver|executor|game|shell)[_ -]"
+    r"simulator|emulator|device|desktop|display|engine|backend|driver|executor|game|shell|"
+    r"host)[_ -]"
     r"(lost|died|dead|killed|evicted|terminated|crash(ed)?|disconnected|gone|hung|unreachable)\b|"
     r"(^|_)(oom([_-]?killed)?|sigkill|segfault|segmentation_fault)$|"
     r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
-    r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b",
+    r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b|"
+    r"(user|simulat\w*|sim|orchestrat\w*|runner|executor|worker|transport|gateway|proxy|upstream|"
+    r"grpc|rpc|socket|dns|tls|ssl|auth\w*|quota|billing|storage|database|grader|evaluator|judge)"
+    r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
+    r"^(context_?(length|window)_?exceeded|quota_exceeded|disk_full|out_of_memory)$",
     re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
@@ -31,7 +36,8 @@ _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|ser
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
-          "worker", "lost", "killed", "throttl", "exception")
+          "worker", "lost", "killed", "throttl", "exception", "context length", "too long", "quota",
+          "api key", "api_key", "api-key")
 _ANSWER = re.compile(
     _BEFORE + r"(?:" + _CODE + r"[^.;\d\n]{0,80}(too many requests|rate.?limit|bad gateway|"
     r"unavailable|timeout|timed out|overloaded|error\b)|(internal[ _]server[ _]error|bad gateway|"
@@ -44,6 +50,9 @@ _ANSWER = re.compile(
     r"(the )?(model|engine|server|service|system) is (currently |temporarily |too )?"
     r"(overloaded|at capacity|busy|unavailable)" + _STOP + r"|overloaded_error|"
     r"((torch\.)?cuda[\w. ]*|gpu )(error: )?out ?of ?memory|"
+    r"this model's maximum context length is \d|(?:prompt|input|request) is too long[:.] \d|"
+    r"(?:you )?(?:have )?exceeded (?:your )?(?:current )?(?:quota|rate limit)|"
+    r"(?:invalid|incorrect|expired|missing) api[ _-]?key|insufficient[ _]quota|"
     r"out of memory[.: (]+(tried to allocate|cuda|gpu|killed|worker))", re.I)
 _PAGE = re.compile(r"^\s*(?:<!doctype html[^>]*>\s*)?<(?:html|head|title|center|h1)\b", re.I)
 _PAGE_SAYS = re.compile(r"<(?:title|h1)>\s*(?:error\s*)?(?:" + _CODE + r"|(?:bad gateway|service "
@@ -132,6 +141,18 @@ _TECHNICAL = re.compile(
     r"name resolution|could not resolve|getaddrinfo|_errors\.Error|net::err_|\beconn\w+|"
     r"\bepipe|disconnected|server [^\n]{0,40}(?:crashed|exited|unreachable|is down)|"
     r"\betimedout|\benotfound|\behostunreach|\beai_again|not ?registered|no handler|not ?wired|"
+    r"cannot allocate|resource temporarily unavailable|oom-?killed|exit(?:ed)? (?:with )?"
+    r"(?:code |status )?(?:137|139|134)\b|core dumped|bus error|illegal instruction|"
+    r"certificate|\bssl\b|\btls\b|"
+    r"(?:page|target|browser|context|tab)[^\n]{0,40} (?:closed|crashed)|"
+    r"read-only file system|disk quota|i/o error|input/output error|too many open files|"
+    r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
+    r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
+    r"command not found|no module named|cannot open shared object|exec format error|"
+    r"not (?:installed|mounted|running|started)|\bmount|no such device|failed to (?:start|launch|"
+    r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
+    r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
+    r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
     r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
 _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
@@ -155,6 +176,21 @@ _FAILED = re.compile(
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
     r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
     r"unreachable|is down)\b|"
+    r"(?:[\w./-]+: )*(?:fork: |line \d+: )?(?:cannot allocate|resource temporarily unavailable|"
+    r"segmentation fault|bus error|illegal instruction|killed\W*$|out of memory|"
+    r"too many open files|input/output error|exec format error|cannot open shared object|"
+    r"command not found\W*$)|"
+    r"(?:\w+: )?(?:container|sandbox|pod|vm) (?:was )?(?:killed|oom\w*|evicted|stopped|exited)|"
+    r"curl: \(\d+\)|"
+    r"(?:\w+: )?(?:target )?(?:page|browser|context|tab)[^\n]{0,40}(?:has been closed|crashed|"
+    r"was closed)|ssl\b[^\n]{0,80}certificate|[^\n]{0,80}\bcertificate (?:has expired|"
+    r"verify failed|is not trusted|expired)|(?:[\w./-]+: )+[^\n]{0,80}read-only file system|"
+    r"\{[^\n]{0,60}(?:40[13]|unauthori[sz]ed|forbidden)\b[^\n]{0,60}(?:invalid|expired|missing) "
+    r"(?:api[ _-]?)?(?:key|token|licen[cs]e|credential)|"
+    r"(?:invalid|expired|missing) (?:api[ _-]?)?(?:key|licen[cs]e)|"
+    r"licen[cs]e[^\n]{0,30} (?:expired|invalid|not found)|"
+    r"(?:grpc|rpc) (?:error|status)[^\n]{0,20}code ?= ?(?:unavailable|internal|unauthenticated|"
+    r"unimplemented|deadlineexceeded|resourceexhausted)|"
     r"(?:this|the) (?:site|page|server|web ?site) (?:can['’]?t|cannot|could not|is not|isn['’]t) "
     r"(?:be )?(?:reach\w*|load\w*|available|respond\w*|open\w*)\b)", re.I)
 
@@ -165,6 +201,17 @@ _TAGS = re.compile(r"<[^<>]{1,200}>")
 def technical(result: str) -> bool:
     """Whether the result of a tool that failed is an error of the technology and no refusal."""
     return bool(_TECHNICAL.search(result))
+
+
+_OF_ONE_COMMAND = re.compile(
+    r"curl: |command not found|read-only|certificate|no module|\bmount|"
+    r"not (?:installed|mounted|running|started)|no such device|"
+    r"failed to (?:start|connect|load)|unreachable|credential", re.I)
+
+
+def any_command(result: str) -> bool:
+    """Whether an error is none that one command may have had of its own."""
+    return not _OF_ONE_COMMAND.search(result)
 
 
 def failed(result: str) -> bool:
@@ -193,6 +240,10 @@ _UNCHECKED = re.compile(
     r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
     r"(?:runner|harness|grader|checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|"
+    r"(?:runner|harness|grader|checker|sandbox|executor|worker|host)\b[^\n]{0,40}"
+    r"(?:cannot allocate|no space|out of memory|oom-?killed|too many open files|"
+    r"resource temporarily unavailable|"
+    r"exec format error|command not found|read-only file system|could not be started)|"
     r"(?:\w+\.)*(?:ratelimit|api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*"
     r"(?:error|exception)\b|(?:the )?(?:test |grading |evaluation )?" + _MACHINE
     + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"

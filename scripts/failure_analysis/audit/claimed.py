@@ -12,6 +12,7 @@ from failure_analysis.audit import (
     required,
     shell,
     state_read,
+    told_of,
     undone,
     wording,
 )
@@ -58,18 +59,13 @@ _UNDER_WAY = re_compile(
     r"\b(?:is|are|went|gone|got)(?: now)? (?:on (?:its|their|the) way|under ?way|out|off|through|"
     r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
-_SHELL_WORDS = {"mv": ("moved", "renamed"), "rm": ("removed", "deleted"), "cp": ("copied",),
-                "mkdir": ("created",), "kill": ("killed", "stopped"), "chown": ("owner", "owned"),
-                "useradd": ("created", "added"), "ln": ("linked",),
-                "chmod": ("permissions", "made"), "tar": ("archived", "packed"),
-                "crontab": ("scheduled",), "rebase": ("squashed", "rebased"),
-                "cherry": ("picked", "applied")}
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
-_PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "submit", "modify",
+_PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
                     "change", "add", "apply", "run", "write", "call", "open", "start", "handle"))
-_WRITTEN = re_compile(r">>? *['\"]?([\w./-]+)")
+_ANY = re.compile("")
+_READS_IT = re.compile(r"\b(?:was|were|before|shows?|reads?|request\w*|tried|attempt\w*)\b", re.I)
 _FREQUENT = frozenset(("the", "a", "an", "and", "or", "of", "to", "in", "on", "at", "for", "with",
                        "by", "from", "is", "it", "as", "your", "you"))
 
@@ -186,7 +182,13 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
     if required.state(row) is True or not (due or row.made):
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
-    told = wording.reports(row.spoken or row.answer) if left else []
+    text = (row.spoken or row.answer) if left else ""
+    told = wording.reports(text) if left else []
+    stated = wording.reports(text, _ANY) if any(one.refused for one in left) else []
+    for one in left:
+        if one.refused and (said := next((sentence for sentence in stated if told_of.held_in(
+                sentence, one) and not _READS_IT.search(sentence)), "")):
+            return Claim(said, one.record)
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
@@ -212,8 +214,12 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
     held = " ".join(map(_all_of, done))
     if _by_noun(sentence, words, kinds, [noun for noun in nouns if noun not in held]):
         return True
-    if not kinds and (command := _command(one.arguments)) \
-            and _speaks_of_command(words, command, held):
+    if not kinds and (command := told_of.command(one.arguments)) and (
+            told_of.speaks_of(words, command, held)
+            or _ALL.search(sentence) and told_of.program(command) in map(told_of.program, map(
+                shell.command, done))
+            or any(name in sentence.casefold() and name not in held
+                   for name in told_of.objects(command))):
         return True
     stem = verb[:6]
     spoken = len(stem) > 3 and stem not in _PLAIN and any(
@@ -240,25 +246,6 @@ def _by_noun(sentence: str, words: frozenset[str], kinds: frozenset[str], nouns:
     told = wording.kinds_told(sentence)
     return makes and (not told or bool(told & (kinds or told))) and bool(
         _DEED.search(sentence) or _UNDER_WAY.search(sentence))
-
-
-def _command(arguments: object) -> str:
-    """The shell command among arguments; blank where there is none."""
-    return shell.command(Made("", "", arguments, "", "", False))
-
-
-def _speaks_of_command(words: frozenset[str], command: str, held: str) -> bool:
-    """Whether words tell what a shell command does: `restarted`, for `systemctl restart`."""
-    for token in dict.fromkeys(re.findall(r"(?<![\w./-])[a-z]+(?![\w/.])", command)):
-        told = _SHELL_WORDS.get(token, ())
-        if re.search(rf"\b{token}\b", held):
-            continue
-        if any(map(words.__contains__, told)) or len(token) > 3 and any(
-                word.startswith(token[:6].rstrip("e")) and word.endswith(("ed", "built", "set"))
-                for word in words):
-            return True
-    return any(len(path) > 4 and path not in held for path in _WRITTEN.findall(command)
-               if all(part in words for part in _TOKEN.findall(path.casefold())))
 
 
 def _of_tool(name: str) -> tuple[frozenset[str], str, list[str]]:

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
-from failure_analysis.audit import golds, normal, required, values
+from failure_analysis.audit import golds, limits, normal, required, values
 from failure_analysis.audit.allowed import object_of
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
 from failure_analysis.audit.faults import Fault, final, judged_models, sides
 from failure_analysis.audit.item import Item
-from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
 
 _COUNTED = re.compile(
@@ -182,25 +182,61 @@ def quoted_otherwise(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
-def word_for_number(item: Item, whole: Whole) -> Fault | None:
-    """An argument that is expected is a word, where half of the models, two or more, give a number
-    of the question and none of them passes."""
-    for call in required.required(item.expected) or ():
+_WORKED_OUT = re.compile(
+    r"\b(?:minus|plus|less|more|per ?cent|half|double|twice|triple|total|sum|each|per|remain\w*|"
+    r"differ\w*|average|convert\w*|discount|fee|tax|tip|split|rais\w*|increas\w*|decreas\w*|"
+    r"reduc\w*|by \d|extra|rest|left|of them|and me|and myself|with me|both|budget|as many|"
+    r"round\w*|next|later|before|after|change)\b|%|[-+*/]\s?\d", re.I)
+_AN_ID = re.compile(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{2,40}")
+
+
+def other_for_stated(item: Item, whole: Whole) -> Fault | None:
+    """A number, word or id that is expected as an argument stands nowhere in the question nor in a
+    result, where half of the models, two or more, give one that the question says and none of them
+    passes; a number may be worked out, where all that call the tool do not give the same."""
+    calls = required.required(item.expected) or ()
+    for call in calls:
+        if sum(other.name == call.name for other in calls) > 1:
+            continue  # each has values of its own
         for key, value in call.arguments.items():
-            if not isinstance(value, str) or not value.isalpha():
+            kind = type(value)
+            word = kind is str and value.isalpha()
+            an_id = kind is str and bool(_AN_ID.fullmatch(value)) and not values.duration(value)
+            if not (word or an_id or kind in (int, float)) or kind is not str and (
+                    _WORKED_OUT.search(item.question)) or not word and _stands(str(value), item):
                 continue
-            rows = [row for row in item.rows if row.outcome != "unjudged" and any(
-                made.tool == call.name and isinstance(made.arguments, dict)
-                and type(said := made.arguments.get(key)) in (int, float)
-                and f"{said:g}" in item.question for made in row.made)]
+            said = [(row, given) for row in item.rows if row.outcome != "unjudged"
+                    for made in row.made if made.tool == call.name
+                    and isinstance(made.arguments, dict) and (given := made.arguments.get(key))]
+            rows = [row for row, given in said if _stated(given, value, word, item.question)]
             models = {row.model for row in rows}
             if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows):
-                return Fault(f"{key} is to be a word, and most models give a number of the "
-                             "question.", sides(item, item.expected), rows)
+                    and all(row.outcome == "fail" for row in rows) and (
+                        word or len({str(given) for _, given in said}) == 1):
+                return Fault(f"{key} is to be what neither the question nor a result says, and "
+                             "most models give what the question does.",
+                             sides(item, item.expected), rows)
     return None
+
+
+def _stated(given: Any, value: Any, word: bool, question: str) -> bool:
+    """Whether a question says what was given in the place of a value: for a word or a number a
+    number, for an id one of its look."""
+    if isinstance(value, str) and not word:
+        return isinstance(given, str) and re.sub(r"\d+", "", given) == re.sub(r"\d+", "", value) \
+            and re.search(rf"(?<![\w-]){re.escape(given)}(?![\w-])", question) is not None
+    return type(given) in (int, float) and re.search(
+        rf"(?<![\w.,-]){given:g}(?![\w]|[.,]\d)", question.replace(",", "")) is not None
+
+
+def _stands(text: str, item: Item) -> bool:
+    """Whether a text stands in the question or in a result, or may in one that was cut."""
+    results = {made.result for row in item.rows for made in row.made}
+    return any(len(result) >= LONGEST_RESULT for result in results) or any(
+        text in one.replace(",", "") for one in (item.question, *results))
 
 
 RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
          ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
-         ("gold_quotes_otherwise", quoted_otherwise), ("gold_word_for_number", word_for_number))
+         ("gold_quotes_otherwise", quoted_otherwise), ("gold_other_for_stated", other_for_stated),
+         *limits.RULES)

@@ -193,8 +193,9 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
         return Fault(what, sides(item, item.expected))
     rows = [row for row in item.rows if row.outcome == "fail" and gold is not None
             and demands.keeps_places(item.question, row.answer, gold)
-            and golds.number(row.answer) == golds.number(gold)] if "." not in (gold or ".") else []
-    if len(rows) > 1 and not any(row.outcome == "pass" for row in item.rows):
+            and golds.number(row.answer) == golds.number(gold)] if gold else []
+    if len(rows) > 1 and not any(row.outcome == "pass" and demands.keeps_places(
+            item.question, row.answer, gold) for row in item.rows):
         return Fault("What is expected has fewer decimals than the question demands; who gives "
                      "these fails.", sides(item, gold), rows)
     odd = _oddly_broken(whole, task)

@@ -23,7 +23,9 @@ _ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|pro
 # A form that is said right behind what is asked for.
 _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
-                    r"\b(?:upper|lower) ?-?case only\b|\A(?:an? )?(?:whole number|integer)"
+                    r"\b(?:upper|lower) ?-?case only\b|"
+                    r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
+    r"\A(?:an? )?(?:whole number|integer)"
                     r"(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
@@ -161,10 +163,18 @@ _CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\be
                     re.IGNORECASE)
 
 
+# The number of decimals as a program is told.
+_SPELLED = re_compile(r"%[ +-]?\d*\.(\d)f|\{[^{}]*:[^{}]*\.(\d)f\}|\.toFixed\((\d)\)|"
+                      r"\bround\([^(),]+, ?(\d)\)|%\.(\d)lf")
+
+
 def places(question: str) -> int | None:
     """The number of decimals that a question asks for; None where it asks for none."""
     if _CENTS.search(question):
         return 2
+    if spelled := _SPELLED.findall(question) if "f" in question or "round" in question else ():
+        asked = {next(filter(None, one)) for one in spelled}
+        return int(asked.pop()) if len(asked) == 1 else None
     figures = re.sub(r"\b(one|two|three|four|five|six)\b",
                      lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
     found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
@@ -216,7 +226,8 @@ def _case(sentence: str, gold: str) -> bool | None:
                       r"upper ?-?case|block letters)|"
                       r"(lower ?-?case|small letters))\b(?! (?:letters )?"
                       r"(?:vowels|consonants|words))", sentence, re.IGNORECASE)
-    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput|\bonly\b", sentence,
+    if not found or not re.search(r"\banswer|\brespon|\breply|\boutput|\bonly\b|^\W*(?:please )?"
+                                  r"(?:write|give|state|name|print|return|spell)\b", sentence,
                                   re.IGNORECASE):
         return None
     return gold == (gold.upper() if found[1] else gold.lower())

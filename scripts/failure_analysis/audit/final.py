@@ -36,6 +36,8 @@ _LEADS = re_compile(  # a number alone that a sentence comes to at its end
     r"((?:[$€£]?\d[\d,.]*|(?:[a-z]+ty[- ])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|"
     r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
     r"(?: [a-z]+)?)\W*$", re.I)
+_BOLD = re_compile(r"^[^*\n]{3,160}\b(?:is|are|was|were|be|called|to) (?:the |an? )?"
+                   r"\*\*([^*\n]{1,60}?)\.?\*\*\W*$")  # the one thing that stands out
 _SENTENCE_END = re_compile(r"(?<=[.!?])\s+")
 _LETTERED = re_compile(r"^A:\s*(\S.*)$")
 _HEADED = re_compile(r"(?i)^[ \t]*(?:#+[ \t]*)?[*_]*(?:final |my |the )?answer[*_]*:?[*_]*[ \t]*$|"
@@ -141,6 +143,8 @@ def _last_words(line: str) -> list[str]:
     leads = _LEADS.search(sentence) if "," in sentence or " makes " in sentence else None
     if leads:
         return [leads[1]]
+    if bold := _BOLD.match(line) if "**" in line else None:
+        return [bold[1]]
     closes = _CLOSES.match(sentence)
     return [closes[1]] if closes and len(closes[1].split()) <= _FEW_WORDS else []
 

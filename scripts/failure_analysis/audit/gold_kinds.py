@@ -143,7 +143,8 @@ def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
 
 def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     """Why a gold looks like no answer; blank where it does not."""
-    if golds.is_placeholder(gold):
+    if golds.is_placeholder(gold) and not ("{" in gold and re.search(
+            r"\btemplate|placeholder|\bformat|\bstring|\{", item.question, re.I)):
         return "What is expected only stands for an answer."
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
     if offered and golds.kind(gold) != "letter" and counts["offered"] > FEWEST_SIBLINGS \

@@ -25,10 +25,12 @@ _NUMBER_WORDS = re_compile(
     r"thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|million|dozen|half|quarter|"
     r"third|both|all|many|several|few|once|twice)\b", re.IGNORECASE)
 _WANTS_NUMBER = re_compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|total|number|"
-                           r"remainder|difference|average|mean)\b", re.IGNORECASE)
+                           r"remainder|difference|average|mean|probability|area|perimeter|volume|"
+                           r"median|percentage|distance)\b", re.IGNORECASE)
 _OPTION = re_compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
 _STATED = re_compile(
-    r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label)|"
+    r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label|value)|"
+    r"reference(?: (?:output|result|value))?|target(?: (?:output|value|label))?|"
     r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
     re.IGNORECASE)
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
@@ -36,7 +38,8 @@ _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|
                          re.IGNORECASE)
 
 
-_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key)\.?(?: [a-z]+){0,4}\s*[:=]\s*"
+_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|expected|target|"
+                    r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
 _SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
@@ -193,8 +196,9 @@ def _first_sentence(question: str) -> str:
 
 def states_json(question: str, expected: dict | list) -> bool:
     """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
-    found = re.search(r"\[(?:answer|solution|gold|key|expected)\s*[:=]\s*(?=[\[{])", question,
-                      re.IGNORECASE)
+    found = re.search(r"[\[(]?\b(?:answers?|solution|gold|key|expected|reference|correct|target|"
+                      r"label|ground truth)(?: (?:answer|output|json|result|value|object))?\s*"
+                      r"(?:[:=]|is)\s*(?=[\[{])", question, re.IGNORECASE)
     below = headed(question)
     if not found and below[:1] not in ("[", "{"):
         return False
@@ -231,9 +235,19 @@ def unended(gold: str) -> bool:
     return len(gold.split()) > 5 and gold.rstrip()[-1].isalnum()
 
 
+_SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
+                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
+                   r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
+                   r"\$\{\w+\}")
+
+
+_IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
+
+
 def is_placeholder(gold: str) -> bool:
     """Whether a gold only stands for one."""
-    return bool(re.fullmatch(r"see (?:the )?(?:explanation|above|below|solution|text|answer)|todo|"
+    return bool(_SLOT.search(gold)) and not re.search(r"[`'\"=();]", gold) or bool(re.fullmatch(
+        r"see (?:the )?(?:explanation|above|below|solution|text|answer)|todo|"
                              r"tbd|fixme|nan|null|#ref!|#n/a|#value!|\?{2,}|placeholder",
                              folded(gold)))
 
@@ -259,6 +273,7 @@ def states(question: str, gold: str) -> bool:
     """Whether a question says this as its answer: named as such, or alone behind its last question
     mark."""
     after = folded(question.rpartition("?")[2]) if "?" in question else ""
+    after = folded(after[1:-1]) if after[:1] + after[-1:] in ("()", "[]") else after
     solved = _SOLVED.search(question[-300:])
     if solved and folded(solved[1]) == folded(gold) \
             and not _AS_EXAMPLE.search(question[-300:][:solved.start()][-60:]):
@@ -269,6 +284,8 @@ def states(question: str, gold: str) -> bool:
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
     if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
+        return True
+    if len(gold) > 1 and gold.isdigit() and _IN_SQUARE.findall(question) == [gold]:
         return True
     if folded(gold) and folded(gold) in (stated(question), after, folded(headed(question)),
                                          _first_sentence(question)):

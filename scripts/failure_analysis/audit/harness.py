@@ -35,6 +35,8 @@ _LEFT = re_compile(r"(?<!try )(?<!trie )(?<!attempt )(?<!chance )(?<!guess )"
 _TESTS = re_compile(r"run_", re.I)  # their results are one while all is well
 _COUNTED = re_compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
 _NUMBERS = re_compile(r"\d+(?:\.\d+)?")
+_DUPLICATE = re_compile(r"\bduplicate|\balready (?:\w+ )?(?:placed|processed|executed|done|sent|"
+                        r"submitted|handled|received|created|applied)", re.I)
 _LONGEST_STEP = 500
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
@@ -63,6 +65,9 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     """No answer and no call after an error; or no end recorded, and several models silent, which
     else answer."""
+    if _ungenerated(row) and not _broke(row, item, whole) and len(
+            {one.model for one in item.rows if _ungenerated(one)}) > 1:
+        return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
     if row.termination and broken.ERROR_END.search(row.termination):
@@ -71,15 +76,26 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
 
+def _ungenerated(row: Seen) -> bool:
+    """Whether not a sign was generated, and none was right."""
+    return row.tokens == 0 and row.outcome != "pass" and _says_nothing(row)
+
+
+def _says_nothing(row: Seen) -> bool:
+    return not row.answer.strip() and not row.spoken.strip() and not row.made
+
+
 def _silent(row: Seen, whole: Whole) -> bool:
     run = whole.runs[row.run]
-    return (not row.answer.strip() and not row.spoken.strip() and not row.made
-            and run.answered >= _NEARLY_ALL * run.rows)
+    return _says_nothing(row) and run.answered >= _NEARLY_ALL * run.rows
 
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
     """A call was executed again under its id, or once and has two results."""
-    return bool(_repeated(row)) and not _ids_restart(item)
+    again = _repeated(row)
+    return bool(again) and (any(required.writes(made.tool) and _DUPLICATE.search(made.result)
+                                for made in again)
+                            or not _ids_restart(item, {made.ident for made in again}))
 
 
 def _repeated(row: Seen) -> list[Made]:
@@ -104,11 +120,15 @@ def _repeated(row: Seen) -> list[Made]:
     return again
 
 
-def _ids_restart(item: Item) -> bool:
-    """Whether an id names calls of several datapoints: such ids are counted anew in each."""
-    owner: dict[str, str] = {}
-    return any(owner.setdefault(made.ident, row.ident) != row.ident
-               for row in item.rows for made in row.made if made.ident)
+def _ids_restart(item: Item, again: set[str | None]) -> bool:
+    """Whether these ids may be counted anew with every turn: they name calls of several datapoints,
+    and no other one has two calls under ids of their own, or one has two under one id."""
+    others = [[made.ident for made in row.made if made.ident and not made.tool.startswith(_NO_CALL)]
+              for row in item.rows if not _repeated(row)]
+    if not any(ident in again for idents in others for ident in idents):
+        return False
+    return any(len(set(idents)) < len(idents) for idents in others) \
+        or not any(len(idents) > 1 for idents in others)
 
 
 def _tool(row: Seen, item: Item, whole: Whole) -> bool:
@@ -143,6 +163,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
     calls = [(row, one) for row in item.rows for one in row.made if one.tool == made.tool]
     all_fail = all(row.outcome != "pass" for row in item.rows)
     if all_fail and not all(_failed(one) for _, one in calls):
+        if shell.command(made) and not broken.any_command(made.result):
+            return False  # of a machine that works a command may fail
         mine = look_ups.key(made)
         calls = [(row, one) for row, one in calls if look_ups.key(one) == mine]  # a page is down
     return (all(_failed(one) and row.outcome != "pass" for row, one in calls)
@@ -251,6 +273,8 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
      lost.not_reset),
     ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
+    ("not_given", "failed without the file of which the question speaks, as all did.",
+     lost.not_given),
     ("executed_again", "have a call that was executed again under one id.", _again),
     ("not_checked", "failed though the check says that it could not run.", _unchecked),
     ("cut", "were cut at the limit while still getting on.", _cut))

@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import golds, normal, required, wording
+from failure_analysis.audit import golds, normal, required, shell, wording
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -97,7 +97,50 @@ def _is_cut_off(item: Item) -> bool:
 def look_ups(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure after look-ups that are empty in all rows, where a name that is expected stands
     neither in the question nor in anything that a tool said."""
-    return row.outcome == "fail" and bool(_looked(row)) and _is_unknowable(item, whole)
+    return row.outcome == "fail" and bool(_looked(row)) and (_is_unknowable(item, whole)
+                                                             or _all_blank(item))
+
+
+def _all_blank(item: Item) -> bool:
+    """Whether all that was read of a page, file or the like by its name is blank, for two models or
+    more of which none passed: a search may find nothing, what is read has something in it."""
+    read = [(row.model, made) for row in item.rows for made in _looked(row)]
+    return len({model for model, _ in read}) >= _SEVERAL and len(read) > _SEVERAL \
+        and all(row.outcome == "fail" and row.made for row in item.rows) \
+        and all(not made.result.strip() and not made.failed and not shell.command(made)
+                and _READS.search(made.tool) for _, made in read)
+
+
+_READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?"
+                    r"(?:\w+_)?(?:page|file|doc\w*|url|site|web\w*|notice|article|text|content|"
+                    r"mail|message|"
+                    r"record|attachment|image|pdf|sheet|screen\w*|log|board|thread|book)s?$|"
+                    r"^(?:read|open|browse|visit|fetch|goto|navigate)$", re.I)
+
+
+def not_given(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure that says that the file which the question speaks of is not there, as all do, of
+    two models or more."""
+    return row.outcome == "fail" and bool(_ATTACHED.search(item.question)) \
+        and len({other.model for other in item.rows}) >= _SEVERAL and all(
+            other.outcome == "fail" and not other.made and _lacks(other) for other in item.rows)
+
+
+_ATTACHED = re.compile(r"\b(?:attach\w*|enclosed|uploaded|"
+                       r"(?:see|in|from|of) (?:the )?(?:file|image|picture|photo|pdf|document|"
+                       r"screenshot|recording|audio|video|spreadsheet)|"
+                       r"this (?:file|image|picture|photo|pdf|recording|audio|video))\b", re.I)
+_LACKS = re.compile(
+    r"\b(?:no|missing|without an?|not (?:get|receive|see|find|open|load)(?: \w+)?|n['’]t (?:get|"
+    r"receive|see|find|open|load)(?: \w+)?) (?:\w+ )?(?:file|image|attachment|picture|photo|pdf|"
+    r"document|upload|recording|audio|video|log|screenshot)\b|\b(?:file|image|attachment|picture|"
+    r"photo|pdf|document|upload|recording|audio|video|screenshot)\b[^.\n]{0,30}\b(?:missing|404|"
+    r"not (?:\w+ )?(?:found|there|attached|available|loaded|delivered|given|included|provided)|"
+    r"unavailable|empty|could not be|failed to load|is blank)\b", re.I)
+
+
+def _lacks(row: Seen) -> bool:
+    return 0 < len(row.answer) < _LONGEST and bool(_LACKS.search(row.answer))
 
 
 def _looked(row: Seen) -> list[Made]:

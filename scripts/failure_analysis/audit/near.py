@@ -12,6 +12,7 @@ NEAR = 0.95
 # How many tokens two answers share: less where all words but fillers are equal, and of short ones
 # all words are.
 ENOUGH = {"final": NEAR, "words": 0.9, "short": 0}
+_JOINS = frozenset(("and", "or", "then", "also", "but"))  # behind which a `to` may be left out
 _LETTERS, _ENDS = frozenset("ai"), frozenset(".!?;:")
 _STOPS = frozenset(",.;:!'\"`*")
 _NEGATIONS = frozenset((
@@ -46,8 +47,16 @@ def essence(text: str) -> tuple[tuple, Counter]:
     if len(words) < _FEWEST_TOKENS:
         return ("short", *(word for word in words if word not in _STOPS)), Counter(words)
     return ("words", *(word for word, before, behind in zip(
-        words, ["", *words], [*words[1:], ""], strict=False) if word not in _FILLERS
-        or word in _LETTERS and _is_sign(before) and _is_sign(behind))), Counter(words)
+        words, ["", *words], [*words[1:], ""], strict=False)
+        if not (word == "to" and before in _JOINS) and (word not in _FILLERS
+        or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), Counter(words)
+
+
+def same_prose(a: str, b: str) -> bool:
+    """Whether two texts are prose of some length that says the same but for words that decide
+    nothing."""
+    (print_, words), (other_print, other) = essence(a), essence(b)
+    return print_ == other_print and print_[0] == "words" and normal.shared(words, other) >= NEAR
 
 
 def _is_sign(token: str) -> bool:

@@ -77,6 +77,32 @@ def is_code(text: str) -> bool:
             or (";" in text or "{" in text) and bool(_CODE_END.search(text)))
 
 
+_COMMENT = re_compile(r"//|--|#|/\*")
+_WORDS_OF_CODE = re_compile(r"\w+|[^\w\s]")
+
+
+def same_code(a: str, b: str) -> bool:
+    """Whether two texts are one program, laid out otherwise: Python by its syntax, SQL without the
+    capitals of its words, else the same words and signs in a language in which the ends of lines
+    and blanks at their beginning count nothing."""
+    if QUOTED.findall(a) != QUOTED.findall(b):
+        return False
+    if SQL.match(a):
+        return _words_of_query(a) == _words_of_query(b)
+    try:
+        return ast.dump(ast.parse(a)) == ast.dump(ast.parse(b))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    if _COMMENT.search(a + b) or re.search(r":\s*$|\b(?:return|break|continue)\s*\n", f"{a}\n{b}",
+                                           re.M) or not re.search(r"[{;]|\bend\b", a):
+        return False
+    return _WORDS_OF_CODE.findall(a) == _WORDS_OF_CODE.findall(b)
+
+
+def _words_of_query(text: str) -> list[str]:
+    return _WORDS_OF_CODE.findall(QUOTED.sub("''", text).casefold().rstrip("; \n"))
+
+
 def is_formula(text: str) -> bool:
     """Whether a text is a formula of a spreadsheet."""
     return text[:1] == "=" and bool(re.match(r"=[^=\n]*?(?:\w\(|\b[A-Za-z]{1,3}\d)", text))

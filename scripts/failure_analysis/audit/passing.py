@@ -81,7 +81,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: (expects is True or "?" not in row.answer and (
              peers() or _asks_for_a_text(item, row, passed)))
          and _gives_up(row.answer, item.expected) and not shell.wrote(row)
-         and required.state(row) is not True
+         and (due == [] or required.state(row) is not True)
          and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
         ("only_refused", "were refused each write that they tried, and say so",
          lambda row: due is None and expects is not False and _only_refused(row, passed)
@@ -91,7 +91,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
         ("check_failed", "are judged by checks that say that they failed",
          lambda row: checked.failed(row.judge)),
         ("own_tests_failed", "failed their own last tests, where all are to pass",
-         lambda row: bool(checked.GREEN_DUE.search(tool_calls.result_text(item.expected)))
+         lambda row: bool(checked.GREEN_DUE.search(
+             f"{item.question} {tool_calls.result_text(item.expected)}"))
          and checked.own_failed(row)),
         ("nothing_changed", "are judged by a log that shows no change of any file",
          lambda row: checked.changed_nothing(row) is not None and not idle()),
@@ -116,7 +117,9 @@ def _expects(item: Item, due: list[Call] | None) -> bool | None:
     """Whether something is expected that a datapoint cannot fulfil by saying nothing or that it
     could not; None where nothing is recorded."""
     if due is not None:
-        return any(required.writes(call.name) for call in due) or None
+        said = item.expected.get("outputs") if isinstance(item.expected, dict) else None
+        return any(required.writes(call.name) for call in due) or bool(
+            said and not wording.denies(tool_calls.result_text(said))) or None
     if item.expected is None:
         return None
     text = tool_calls.result_text(item.expected).strip()
@@ -178,7 +181,7 @@ def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
 
 
 def _is_empty(row: Seen) -> bool:
-    return not row.answer.strip() and not row.spoken.strip() and not row.made
+    return not row.answer.strip(" .…-_*\n\t") and not row.spoken.strip() and not row.made
 
 
 def _always(row: Seen, whole: Whole) -> bool:

@@ -71,6 +71,16 @@ def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
         for read in act.reads:
             if any(test(act, read, rows) for test in _TESTS):
                 return told, f"{_called(act.made)}\n{_called(read)}"
+    return _not_there(row, text)
+
+
+def _not_there(row: Seen, text: str) -> tuple[str, str] | None:
+    """A thing said to be made, of which the last look-up behind the last write finds nothing."""
+    place = max(place for place, made in enumerate(row.made) if _acts(made))
+    for read in row.made[-1:] if place + 1 < len(row.made) else ():
+        for told in wording.states(text):
+            if state_read.not_there(row.made[place], read, told):
+                return told, _called(read)
     return None
 
 
@@ -162,7 +172,8 @@ def _shares(act: Made, read: Made) -> bool:
     its result."""
     asked = golds.scalars(read.arguments)
     mine = golds.scalars(act.arguments)
-    return any(one in mine or len(one) >= _SHORTEST and _stands(one, act.result) for one in asked)
+    return any(one in mine or (len(one) >= _SHORTEST or re.fullmatch(r"[A-Za-z]\d", one))
+               and _stands(one, act.result) for one in asked)
 
 
 def _peers_see(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
@@ -311,6 +322,7 @@ def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     return state_read.keeps_its_state(act.made, act.before, read) \
         or state_read.other_value(act.made, read) or state_read.says_gone(act.made, read) \
         or state_read.denies_state(act.made, read) \
+        or state_read.denies_in_text(act.made, read) or state_read.roll_lacks(act.made, read) \
         or state_read.count_kept(act.made, act.before, read)
 
 

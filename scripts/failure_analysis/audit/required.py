@@ -30,8 +30,14 @@ _NO_WRITE = re_compile(
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.
 _LOOKS_UP = re_compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
 _TELLS = re_compile(r"_(status|info|details|health|check)$")
+# Verbs that are names of things too: `mail_status`.
+_OF_A_THING = re_compile(r"(?:e?mail|order|book|file|post|text|record|log|transfer|charge|refund|"
+                         r"return|exchange|message|schedule|store|register|credit|deposit|issue|"
+                         r"upload|share|install|lock|plan|reserve|deploy)_")
 EMPTY, REFUSED = "empty", "refused"
-_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world)([^a-z]|$)", re.I)
+_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|file_?system|"
+                    r"(final|end)_?(page|screen|record|content|url)|page_?state|ledger|inventory)"
+                    r"([^a-z]|$)", re.I)
 
 
 class Call(NamedTuple):
@@ -77,7 +83,7 @@ def writes(name: str) -> bool:
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
     looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
-        _TELLS.search(bare) and not wording.kinds_of_tool(bare)[0])
+        _TELLS.search(bare) and (_OF_A_THING.match(bare) or not wording.kinds_of_tool(bare)[0]))
     return not looks_up
 
 

@@ -17,6 +17,7 @@ from failure_analysis.patterns import re_compile
 
 _MOST_PAIRS = 2_000  # pairs of answers that are held against each other
 _MOST_SHOWN = 4
+_FEW_WORDS = 60  # characters
 _FEWEST_GRADERS = 2
 # What a question says of the form with which equal answers, and nearly equal ones, may differ.
 _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "output"))
@@ -132,12 +133,18 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
             by_calls[called(rows[0]), normal.key(rows[0].answer)] += [
                 row for row in rows if row.outcome == "pass" or row.scores and (
                     rows[0].spoken and strict.about_calls(row)
-                    or same_form.said_it_all(row, passed))]
+                    or same_form.said_it_all(row, passed)) or not row.scores and _only_waits(row)]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
     if groups:
         yield _contradiction(item, "same_calls", groups,
                              "made the same calls, got the same results and ended in the same "
                              "answer")
+
+
+def _only_waits(row: Seen) -> bool:
+    """Whether all that a row said before its answer is a word or two on what it does."""
+    before = row.spoken.removesuffix(row.answer)
+    return len(before) < _FEW_WORDS and not any(map(str.isdigit, before))
 
 
 def _same_form(item: Item, opposite: Mapping[str, Group]) -> Iterator[Candidate]:

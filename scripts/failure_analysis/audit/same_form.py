@@ -1,17 +1,19 @@
 """Datapoints with opposite verdicts that differ in the form of what they said or did alone."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from failure_analysis.audit import arguments, asks, normal, strict
+from failure_analysis.audit import arguments, asks, near, normal, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
+from failure_analysis.patterns import re_compile
 
 _Asked = Callable[[], frozenset[str]]  # asked only where all else is the same
-_MOST_PAIRS = 300
+_MOST_PAIRS, _MOST_OBJECTS, _FEW_SIGNS = 300, 40, 10
 _RULES = frozenset(("white_space", "json", "list", "set"))
 _OF_SEVERAL = "[{,;\n"
 # Dimensions of what was to be said: whoever says all of it and more has met them.
@@ -41,7 +43,53 @@ def groups(item: Item) -> Iterator[list[Seen]]:
             first = firsts.setdefault(one.ident, other.ident)
             found.setdefault(first, {}).update({one.ident: one, other.ident: other})
     yield from (list(rows.values()) for rows in found.values())
+    yield from _same_code(item, passed, failed)
+    if item.expected is None and not failed[0].made and failed[0].answer.lstrip()[:1] == "{":
+        yield from _same_but_prose(passed, failed)
     yield from _both_expected(item, passed, failed)
+
+
+_OF_CODE = "({=;"
+_OF_LAYOUT = re_compile(r"\bformat|\bindent|\bstyle|\bwhite ?space|\blint|\bpep ?8|\bone[- ]line|"
+                        r"\bsingle line|\bper line|\blines?\b|\bspac(?:es?|ing)\b|"
+                        r"\bcase\b|\btabs?\b|\bprett(?:y|ier)|\bupper|\blower|\bexact|\bgolf|\bbytes\b|\bcharacters\b",
+                        re.I)
+
+
+def _same_code(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:
+    """Failing rows with passing ones whose code is the same but for how it is laid out."""
+    by_signs: dict[str, list[Seen]] = {}
+    for row in (*passed, *failed):
+        if len(row.answer) > _FEW_SIGNS and not row.made and any(
+                sign in row.answer for sign in _OF_CODE) and normal.is_code(row.answer):
+            by_signs.setdefault("".join(normal.unfenced(row.answer).split()).rstrip(
+                ";").casefold(), []).append(row)
+    both = [rows for rows in by_signs.values() if len({row.outcome for row in rows}) > 1]
+    if not both or _OF_LAYOUT.search(item.question) or asks.forms(item.question) & {
+            "exact", "bare", "fenced", "output"}:
+        return
+    for rows in both:
+        first = next(row for row in rows if row.outcome == "fail" and strict.about(row)) \
+            if any(row.outcome == "fail" and strict.about(row) for row in rows) else None
+        alike_ = [row for row in rows if first and normal.same_code(
+            normal.unfenced(first.answer), normal.unfenced(row.answer))]
+        if len({row.outcome for row in alike_}) > 1:
+            yield alike_
+
+
+def _same_but_prose(passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:
+    """Failing rows with passing ones whose object is the same but for one value, which is prose and
+    nearly the same."""
+    objects = [(row, said) for row in (*failed, *passed)[:_MOST_OBJECTS]
+               if isinstance(said := normal.parsed(normal.unfenced(row.answer)), dict)]
+    for one, mine in objects:
+        for other, its in objects if one.outcome == "fail" and strict.about(one) else ():
+            odd = [key for key in mine if mine[key] != its.get(key)]
+            if other.outcome == "pass" and mine.keys() == its.keys() and len(odd) == 1 \
+                    and all(isinstance(said[odd[0]], str) for said in (mine, its)) \
+                    and near.same_prose(mine[odd[0]], its[odd[0]]):
+                yield [one, other]
+                return
 
 
 def _both_expected(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:

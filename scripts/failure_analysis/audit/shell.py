@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import required
+from failure_analysis.audit import required, wording
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.patterns import re_compile
 
@@ -29,9 +29,22 @@ _LOOKS = re_compile(
     r"rev-parse|rev-list|ls-files|ls-remote|blame|describe|shortlog|reflog|grep|stash list|tag -l|"
     r"config (?:--(?:local|global) )?(?:--get\S*|--list|-l))|"
     r"docker (?:ps|logs|images|inspect)|kubectl (?:get|describe|logs)|"
-    r"pip (?:list|show|freeze)|\S+ (?:--version|--help))(?:\s|$)")
+    r"pip (?:list|show|freeze)|\S+ (?:--version|--help)|"
+    # A program with words of its own, of which the last is to look, or to try without doing it.
+    r"(?!(?:rm|mv|cp|ln|touch|mkdir|rmdir|ch\w+|p?kill\w*|tee|dd|make|bash|z?sh|python\S*|node|perl|"
+    r"ruby|vim?|nano|go|npm|source|exec|xargs|sed|tar|g?zip|gunzip|user\w+|set|export|run|curl|"
+    r"wget|git|docker|apt\S*|yum|dnf|brew|cargo|sudo|su|install|env|systemctl|service)\s)"
+    r"[a-z][\w-]*(?: [a-z][\w-]*){0,2}? (?:list|ls|status|show|get|describe|info|validate|check|"
+    r"verify|version|help|history|logs?|search|find|view|inspect|diff|plan|whoami))(?:\s|$)|"
+    r"(?=.*\s(?:--dry-run|--dryrun|--simulate|--what-?if|--no-act|--check-only)(?:[\s=]|$))")
 _REFUSED = re_compile(
-    r"^ *! \[(?:remote )?rejected\]|"
+    r"^ *! \[(?:remote )?rejected\]|^\W*exit(?:ed)?(?: with)?(?: code| status)?[:= ]*[1-9]\d{0,2}"
+    r"\W*$|\b(?:crc|checksum|signature|hash|version|digest|size) mismatch\b|\brolled back\b|"
+    r"\bnothing (?:was |has been )?(?:written|sent|changed|applied|done|uploaded|updated)\b|"
+    r"\bdry[ -]?run\b(?! ?[:=] ?(?:false|off|no|0))|\bdisk quota exceeded|\bi/o error|"
+    r"\bcannot allocate\b|\bcore dumped\b|\boom-?killed\b|\bstate lock\b|"
+    r"\b(?:transaction|changes|update|upload|request|job) (?:was |were |has been )?"
+    r"(?:aborted|rejected|rolled back|reverted|declined|refused)\b|"
     r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
     r"could not |"
     r"unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
@@ -52,6 +65,8 @@ _DONE = (r"updated|saved|applied|created|deleted|removed|sent|changed|modified|s
 # What a tool says with its first words where it did nothing.
 _SAYS_NO = re_compile(
     rf"\W*(?:(?:https?(?:/\d(?:\.\d)?)?|status(?: code)?)?[ :=]*[45]\d\d\W+(?:{_REASONS})|"
+    r"(?:update|delete|rows? (?:affected|matched|changed)\W*|insert 0) 0\b|rollback\b|"
+    r"[45]\d\d [45]\.\d{1,3}\.\d{1,3}\b|(?:grpc|rpc) (?:error|status)|"
     r"(?:access |permission |request |operation |action |update |write |call )?"
     r"(?:is |was |has been )?(?:denied|refused|rejected|declined|forbidden|unauthori[sz]ed|aborted|"
     r"failed|not allowed|not permitted|blocked by|timed out)\b(?! ?[:=] ?(?:0|none|false))|"
@@ -65,20 +80,63 @@ _SAYS_NO = re_compile(
     r"(?:please |you (?:must|need to|have to) (?:be )?)(?:sign|log)(?:ged)? ?in\b|"
     r"(?:your )?(?:session|token|login) (?:has |is )?expired\b|(?:log|sign)[ -]?in required\b|"
     rf"(?:ok|success\w*|{_DONE})[\"']?\s*[:=]\s*(?:false|no|0)\b)", re.I)
+# What it says anywhere in few words where it did nothing, and what takes that back.
+_SAYS_NOT_DONE = re_compile(
+    r"\b(?:rolled back|reverted|mismatch|dry[ -]?run|simulat(?:ed|ion) only|no-?op|"
+    r"(?:was |were |is |has been |are )?(?:rejected|declined|refused|denied|bounced|undeliver\w+)|"
+    r"nothing (?:was |has been )?(?:written|sent|changed|applied|done|saved)|"
+    rf"(?:was |were |is |has |been )?not (?:been )?(?:{_DONE})|timed out|"
+    r"code ?= ?(?:unavailable|internal|unauthenticated|permissiondenied|aborted|notfound|"
+    r"invalidargument|failedprecondition|deadlineexceeded|resourceexhausted|unimplemented|unknown)|"
+    r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|"
+    r"mailbox (?:is )?(?:full|unavailable)|"
+    r"connection (?:refused|reset|lost)|slipped|jammed|stalled|collided|overheated|"
+    r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
+    r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
+    r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
+_UNDOES = re_compile(r"\b(?:roll(?:ed)?[ -]?back|revert(?:ed)?|und(?:o|one)|abort(?:ed)?)\b", re.I)
+_NOT_DONE_SIGNS = ("back", "revert", "mismatch", "dry", "simulat", "op", "ed", "nothing", "not ",
+                   "code", "insufficient", "out of", "mailbox", "connection", "unavail", "forbid",
+                   "conflict", "already", "undeliv", "<h1", "<title")
+_BUT_DONE = re_compile(
+    rf"(?<!not )(?<!not been )(?<!nothing )(?<!nothing was )\b(?:{_DONE}|success\w*|ok|retried)\b"
+    r"(?! ?[:=] ?(?:false|no\b|0))|\b(?:no|0|without|never|old|previous\w*|if|unless|any|would) "
+    r"(?:\w+ )?(?:conflict|mismatch|reject|declin|refus|bounc|denied|dropped|error)|\?", re.I)
 _OK_KEYS = frozenset(("ok", "success", "successful", "succeeded", "saved", "applied", "executed",
                       "persisted", "committed", "written", "stored", "delivered"))
-_STATUS_KEYS = frozenset(("status", "result", "outcome", "response"))
+_STATUS_KEYS = frozenset(("status", "result", "outcome", "response", "state", "delivery", "phase",
+                          "decision", "verdict", "disposition", "ack", "reply"))
+# What a write answers with of itself where nothing else in the result is true.
+_TOOK = frozenset(("accepted", "queued", "enqueued", "sent", "processed", "recorded", "registered",
+                   "acknowledged", "updated", "created", "changed", "moved", "placed", "uploaded",
+                   "booked", "reserved", "submitted", "added", "removed", "deleted", "inserted",
+                   "posted", "stored", "effective", "took_effect", "found", "permitted",
+                   "authorized"))
+_WHY = re_compile(r"reason|error|message|detail|code|why|cause|hint|retry|note|warn|status", re.I)
+# What tells of another thing than of the write.
+_TELLS_OF = re_compile(r"type|kind|sever|level|categor|reason|name|title|label|prev|old|last|"
+                       r"filter|"
+                       r"subject|text|body|note|comment|descr|topic|query|tag|class|mode|result_of|"
+                       r"condition|on_|if_|default|message", re.I)
 _CODE_KEYS = frozenset(("status", "status_code", "statuscode", "http_status", "http_code", "http"))
 _NO_STATES = re_compile(
     r"(?:error|fail\w*|reject\w*|denied|refused|declined|forbidden|unauthori[sz]ed|"
     rf"not[ _-](?:{_DONE}|found|allowed|permitted|authori[sz]ed)|conflict|aborted|invalid\w*|"
-    r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered)(?:[ _:-].*)?", re.I | re.S)
+    r"unchanged|time(?:d[ _-]?)?out|bounced|undelivered|held|on[ _-]hold|roll(?:ed)?[ _-]?back|"
+    r"reverted|unsent|no[ _-]?op|dry[ _-]?run|simulated|unavailable|insufficient|not[ _-]delivered|"
+    r"blocked|suspended|discarded|out[ _-]of[ _-]stock|quota\w*|stalled|[45]\d\d)(?:[ _:-].*)?",
+    re.I | re.S)
+_SURELY_NO = re_compile(r"(?:fail(?:ed|ure)|rejected|denied|refused|declined|forbidden|bounced|"
+                        rf"not[ _-](?:{_DONE}))(?:[ _:-].*)?", re.I | re.S)
 _COUNTS = frozenset(("rows_affected", "affected_rows", "affected", "modified_count",
-                     "deleted_count", "updated_count", "matched"))
+                     "deleted_count", "updated_count", "matched", "rowcount", "row_count",
+                     "bytes_written", "bytes_sent", "bytes_uploaded", "rows_changed", "changes",
+                     "rows_updated", "rows_deleted", "rows_inserted", "matched_count"))
 _DEED = re_compile(r"(?:made|crafted|built|created|added|inserted|updated|changed|modified|deleted|"
                    r"removed|sent|moved|written|saved|booked|ordered|bought|sold|produced|"
                    r"transferred|paid|processed|applied|rows|records)(?:_(?:count|rows|items))?")
-_FEW_LINES = 20
+_TRIES = re_compile(r"\s--(?:dry-?run|simulate|what-?if|no-act|check-only)\b")
+_FEW_LINES, _FEW_KEYS = 20, 4
 _SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
 
@@ -111,7 +169,10 @@ def failed(made: Made) -> bool:
     if made.failed:
         return True
     if not command(made):
-        return required.writes(made.tool) and refuses(made.tool, made.result)
+        said = denial(made.tool, made.result) if required.writes(made.tool) else ""
+        return bool(said) and not _is_own(said, made.arguments)
+    if _TRIES.search(command(made)):
+        return False  # and does nothing, as it is told
     lines = made.result.strip().split("\n")
     while len(lines) > 1 and lines[-1].startswith("hint:"):
         lines.pop()
@@ -134,40 +195,70 @@ def judged(made: Sequence[Made]) -> list[Made]:
             for one in made]
 
 
-@lru_cache(1 << 14)
 def refuses(tool: str, result: str) -> bool:
     """Whether a tool that writes says that it did not."""
+    return bool(denial(tool, result))
+
+
+def _is_own(said: str, arguments: Any) -> bool:
+    """Whether what sounds like a refusal is what the call was to bring about."""
+    if re.search(r"\d|false$", said):
+        return False  # a count or a code
+    given = tool_calls.result_text(arguments)[:400].casefold()
+    return any(word[:6] in given for word in re.findall(r"[a-z]{5,}", said)
+               if word not in ("already", "nothing")) \
+        or re.sub("[^a-z]", "", said) in re.sub("[^a-z]", "", given) \
+        or bool(_UNDOES.search(given) and _UNDOES.search(said))
+
+
+@lru_cache(1 << 14)
+def denial(tool: str, result: str) -> str:
+    """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        return len(text) <= 300 and bool(_SAYS_NO.match(text))
+        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text))
+        return found[0].strip().casefold() if found else ""
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return _says_no(tool.casefold(), said) or any(
-        isinstance(said.get(key), dict) and _says_no(tool.casefold(), said[key]) for key in _INNER)
+        return ""
+    inner = (said[key] for key in _INNER if isinstance(said.get(key), dict))
+    return next(filter(None, (_says_no(tool.casefold(), one) for one in (said, *inner))), "")
 
 
-def _says_no(tool: str, said: dict[str, Any]) -> bool:
-    """Whether a field of a result says that nothing was done; a tool that declines says so too."""
+def _says_no(tool: str, said: dict[str, Any]) -> str:
+    """The field or state of a result that says that nothing was done; a tool that declines says so
+    too."""
     verb = re.split(r"[^a-z]", tool)[0]
     for name, value in said.items():
         key = name.casefold()
         mine = key in _OK_KEYS or key == "sent" or key.endswith(("ed", "paid")) \
-            and verb[:5] == key[:len(verb[:5])]
+            and verb[:5] == key[:len(verb[:5])] or key in _TOOK and all(
+                other == name or value is None or _WHY.match(other)
+                for other, value in said.items())
         if value is False and mine or value == 0 and value is not False and (
                 mine or key in _COUNTS):
-            return True
+            return f"{key} {value}".casefold()
         if key in _CODE_KEYS and isinstance(value, int) and 400 <= value < 600:
-            return True
+            return f"{key} {value}".casefold()
         if value == 0 and type(value) is int and _DEED.fullmatch(key) and not any(
                 type(other) is int and other > 0 or isinstance(other, list | str) and other
                 for other in said.values()):
-            return True
-        if key in _STATUS_KEYS and isinstance(value, str) and _NO_STATES.fullmatch(value.strip()) \
-                and value.strip()[:5].casefold() not in tool:
-            return True
-    return False
+            return f"{key} {value}".casefold()
+        if isinstance(value, str) and value.strip()[:4].casefold().replace(
+                "held", "hold") not in tool and (
+                key in _STATUS_KEYS and _NO_STATES.fullmatch(value.strip())
+                or len(said) < _FEW_KEYS and not _TELLS_OF.search(key)
+                and _SURELY_NO.fullmatch(value.strip())):
+            return value.strip().casefold()
+    return ""
+
+
+def _not_done(text: str) -> re.Match[str] | None:
+    """The words that say somewhere in few that nothing was done, where none says that something
+    was."""
+    return _SAYS_NOT_DONE.search(text) if wording.has_any(text, _NOT_DONE_SIGNS) \
+        and not _BUT_DONE.search(text) else None
 
 
 @lru_cache(1 << 7)

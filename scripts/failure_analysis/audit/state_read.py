@@ -24,12 +24,13 @@ _DENIED = tuple((re.compile(rf"(?:^|_)(?:{verbs})(?:_|$)", re.I), frozenset(stat
     ("freeze|block|lock|suspend|disable|deactivate|pause|stop|close|cancel|delete|remove|archive|"
      "terminate|revoke|switch_off|turn_off|unsubscribe|unpublish|shut_?down",
      "active open on enabled running live unlocked unblocked confirmed booked published ongoing "
-     "subscribed"),
-    ("activate|enable|unblock|unlock|unfreeze|resume|start|open|reopen|switch_on|turn_on|restore|"
-     "publish|reactivate|boot|launch",
+     "subscribed up"),
+    ("activate|enable|unblock|unlock|unfreeze|resume|start|restart|open|reopen|switch_on|turn_on|"
+     "restore|publish|reactivate|boot|launch|deploy|reload|mount",
      "inactive closed off disabled stopped blocked locked frozen suspended paused archived deleted "
-     "draft unpublished down"),
-    ("confirm|pay|send|ship|approve|book|reserve|deliver|sign|order|renew|extend|accept",
+     "draft unpublished down failed dead exited crashed"),
+    ("confirm|pay|send|ship|approve|book|reserve|deliver|sign|order|renew|extend|accept|submit|"
+     "mail|email",
      "unpaid draft unsent unconfirmed cancelled canceled expired rejected declined failed denied "
      "void voided lapsed bounced returned refused unapproved")))
 _GONE = (r"(?:expired|cancell?ed|failed|declined|rejected|refused|denied|void(?:ed)?|lapsed|"
@@ -105,8 +106,103 @@ def keeps_its_state(act: Made, before: Sequence[Made], read: Made) -> bool:
 def _may_change_state(act: Made, now: dict) -> bool:
     """Whether the verb of a write leads to another state than each that an object shows."""
     return any(verbs.search(_spread(act.tool)) and any(
-        str(value).casefold() in states for key, value in now.items() if _STATE.search(key))
+        _as_state(key, value) in states for key, value in now.items() if _STATE.search(key))
         for verbs, states in _DENIED)
+
+
+def _as_state(key: str, value: Any) -> str:
+    """A value as a state: of `enabled: false` that is what is said of the like."""
+    if not isinstance(value, bool):
+        return str(value).casefold()
+    name = key.casefold().rpartition("_")[2]
+    if value or name in ("locked", "blocked", "frozen", "archived", "paused", "closed"):
+        return name if value else "open"
+    return "inactive" if name in ("active", "enabled", "on", "running", "open", "power", "visible",
+                                  "published", "subscribed") else f"un{name}"
+
+
+# The state that a text names, behind a word for it or the name of the object.
+_SHOWS = r"\b(?:active|status|state|phase|is|are|now|currently)\b\W{{0,4}}|{}\W{{1,5}}"
+_LONGEST_TEXT = 1_000
+
+
+def denies_in_text(act: Made, read: Made) -> bool:
+    """Whether a short text shows the object of a write in a state in which it cannot be after it;
+    of a command its words are the verbs."""
+    if read.result[:1] in ("{", "[") or not 0 < len(read.result) < _LONGEST_TEXT:
+        return False
+    spoken = shell.command(act)
+    verbs = "_".join(re.findall(r"[a-z]+", spoken.split("|")[0])[:3]) if spoken else \
+        _spread(act.tool)
+    words = {word for word in re.findall(r"[\w@./-]{3,}", spoken)[1:] if not any(
+        of.fullmatch(word) for of, _ in _DENIED)} if spoken else _names(act)
+    asked = " ".join(golds.scalars(read.arguments))
+    name = next((word for word in words if word in asked or len(word) > 3
+                 and word in read.result), "")
+    states = [one for of, some in _DENIED if of.search(verbs) for one in some] if name else []
+    return bool(states) and re.search(
+        rf"(?:{_SHOWS.format(re.escape(name))})(?:{'|'.join(states)})\b", read.result, re.I) \
+        is not None
+
+
+def roll_lacks(act: Made, read: Made) -> bool:
+    """Whether a whole list of the kind of thing that was added or taken away lacks it, or has it
+    still."""
+    mine, its = (re.findall(r"[a-z]{3,}", _spread(made.tool).casefold()) for made in (act, read))
+    if len(mine) < 2 or golds.scalars(read.arguments) or read.result[:1] not in ("[", "{") \
+            or not any(noun.rstrip("s") == other.rstrip("s") for noun in mine[1:]
+                       for other in its) or _PAGED.search(read.result):
+        return False
+    shown = json.loads(read.result) if _is_json(read.result) else None
+    if not _of_one_kind(shown, act.arguments):
+        return False
+    names = [text.casefold() for text in golds.scalars(act.arguments)
+             if len(text) > 1 and re.search(r"[A-Za-z]", text)]
+    there = [re.search(rf"(?<!\w){re.escape(name)}(?!\w)", read.result.casefold()) is not None
+             for name in names]
+    if re.match(r"(?:add|create|insert|invite|register|enrol|append|subscribe|hire|attach)",
+                mine[0]):
+        return bool(there) and not any(there)
+    return len(there) == 1 and there[0] and mine[0] in ("remove", "delete", "detach", "drop",
+                                                        "unsubscribe", "kick", "revoke")
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _of_one_kind(shown: Any, arguments: Any) -> bool:
+    """Whether a list holds names, or objects with a key of what was given, so that it would hold
+    what was given too."""
+    if isinstance(shown, dict) and len(shown) == 1:
+        shown = next(iter(shown.values()))
+    keys = set(arguments) if isinstance(arguments, dict) else set()
+    return isinstance(shown, list) and bool(shown) and all(
+        isinstance(one, str) and not re.search(r"\d", one)
+        or isinstance(one, dict) and bool(keys & one.keys()) for one in shown)
+
+
+_PAGED = re.compile(r"next|page|cursor|more|total|truncat|\.\.\.|limit", re.I)
+
+
+def not_there(act: Made, read: Made, sentence: str) -> bool:
+    """Whether a look-up finds nothing under a name that a sentence says something was made of."""
+    if not _MISSING.search(read.result[:300]) or _GOES.search(sentence) \
+            or _UNDOES.search(_spread(act.tool)) or _GOES.search(shell.command(act)):
+        return False
+    return any(name in sentence for text in golds.scalars(read.arguments)
+               for name in re.findall(r"[\w@-]+\.[A-Za-z]\w*|[\w-]*\d[\w-]*", text)
+               if len(name) > 3 and name in read.result)
+
+
+_MISSING = re.compile(r"no such file|cannot access|does not exist|doesn['’]t exist|not found|"
+                      r"\b404\b", re.I)
+_GOES = re.compile(r"\b(?:delet|remov|clean|clear|mov|renam|drop|purg|cancel|rm\b|mv\b|no longer|"
+                   r"gone|uninstall)", re.I)
 
 
 @lru_cache(1 << 10)
@@ -174,10 +270,13 @@ def taken_back(made: Sequence[Made], due: Sequence[required.Call]
                ) -> tuple[Made, Made] | None:
     """(a write that is required, a later one that is not and undoes it), where nothing does it
     again."""
-    if not any(map(_may_undo, made)):
+    if not any(map(_may_undo, made)) and not any(
+            _inverse(act.tool, later.tool) for at, act in enumerate(made) for later in made[at:]):
         return None
     for place, act in enumerate(made):
-        if shell.failed(act) or not required.writes(act.tool) or _is_of_undoing(act.tool) \
+        if shell.failed(act) or not required.writes(act.tool) \
+                or _is_of_undoing(act.tool) and not any(
+                    _inverse(act.tool, later.tool) for later in made[place + 1:]) \
                 or not any(required.fulfils(act, call) for call in due):
             continue
         for at, later in enumerate(made[place + 1:], place + 1):
@@ -187,6 +286,26 @@ def taken_back(made: Sequence[Made], due: Sequence[required.Call]
                                 for one in made[at + 1:]):
                 return act, later
     return None
+
+
+# Verbs of which one takes back what the other does.
+_PAIRS = tuple((frozenset(one.split()), frozenset(other.split())) for one, other in (
+    ("remove delete drop detach unassign archive trash",
+     "restore undelete readd re add attach assign unarchive recover reinstate"),
+    ("close cancel", "reopen uncancel reinstate restore"),
+    ("disable deactivate", "enable activate"), ("lock block freeze", "unlock unblock unfreeze"),
+    ("suspend pause stop", "resume unpause start"),
+    ("mute hide unpublish unsubscribe", "unmute unhide show publish subscribe"),
+    ("check_in", "check_out"), ("mount", "unmount umount"), ("install", "uninstall")))
+
+
+@lru_cache(1 << 10)
+def _inverse(tool: str, later: str) -> bool:
+    """Whether the verb of a tool takes back what that of another one does to the like thing."""
+    (verb, *of), (other, *its) = ((re.findall(r"[a-z]+", _spread(name).casefold()) or [""])
+                                  for name in (tool, later))
+    return set(of) == set(its) - {"add"} and any(
+        verb in one and other in two or verb in two and other in one for one, two in _PAIRS)
 
 
 @lru_cache(1 << 10)
@@ -204,9 +323,12 @@ def _undoes(later: Made, act: Made) -> bool:
     given = golds.scalars(later.arguments)
     if any(map(_UNDONE.fullmatch, given)):
         return True
-    if not required.writes(later.tool) or not _is_of_undoing(later.tool):
+    if not required.writes(later.tool) or not (_is_of_undoing(later.tool)
+                                               or _inverse(act.tool, later.tool)):
         return False
     mine = _names(act) | set(_REFERENCE.findall(act.result[:300]))
+    if _inverse(act.tool, later.tool):
+        return bool(_names(act) & set(given))
     refs = {*undone.names(later.arguments), *(one for one in given if one in act.result)}
     return bool(mine & set(given) & (refs or set(given))) or any(
         len(one) > 2 and re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", act.result[:300])

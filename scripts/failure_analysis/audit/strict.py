@@ -38,8 +38,8 @@ _FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 _READS = re_compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
                     r"code|calculator|web)(_|$)", re.I)
 _SPOKEN = re_compile(r"reply|output|told|said|communicat|inform|answer", re.I)
-_DONE = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid",
-                   re.I)
+_DONE = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid|"
+                   r"\bpage\b|\bfiles?\b|record|\benv|world|ledger|inventory", re.I)
 EXACTLY = re_compile(
     r"\bexact(?:ly)?\b(?=\s*(?:[:'\"‘“`]|as\b|like\b|this\b|these\b|the (?:following|text|word|"
     r"string|name|message|sub|title|path)|(?:text|words?|wording|string|spelling|format|message|"
@@ -148,9 +148,10 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
     for gold in wanted:
         short = final(gold).text or gold
         same = row.answer == gold and "equal" or alike(row.answer, short, question)
-        inner = "" if same or ending.how in ("", "whole") else alike(
-            ending.text, short, question)
-        if not (same or inner) or usual not in ("", ending.how):
+        bare = ending.how == "whole" and "<" not in row.answer
+        inner = "" if same or bare or not ending.how else alike(ending.text, short, question)
+        if not (same or inner) or usual not in ("", ending.how) \
+                or inner and ending.how == "whole" and not same and "<think" not in row.answer:
             continue
         asked = asks.forms(question)
         if "fenced" in asked and "```" in gold and "```" not in row.answer:
@@ -290,7 +291,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
     tools = {call.name for call in wanted}
     for row in failed:
         rule = _made_all(item, row, wanted) if tools <= {made.tool for made in row.made} \
-            and about_calls(row) and only_calls(item, row) else ""
+            and (about_calls(row) or _owes_no_word(item, row)) and only_calls(item, row) else ""
         if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
     text = "\n".join(f"{call.name} {normal.written(call.arguments)}" for call in wanted)
@@ -303,6 +304,15 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
                             f"{len(rows)} failed, but {_SAYS_CALLS[rule]}.",
                             [variant("expected", text), *shown], rows, failed=len(rows),
                             of=len(item.rows), calls=len(wanted))
+
+
+def _owes_no_word(item: Item, row: Seen) -> bool:
+    """Whether a row failed for what it said alone, in words with which another one passed after the
+    same calls, and nothing is expected to be said."""
+    return all(_SPOKEN.search(name) for name in row.failed) and any(
+        other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
+        and [made.arguments for made in other.made] == [made.arguments for made in row.made]
+        for other in item.rows)
 
 
 def only_calls(item: Item, row: Seen) -> bool:
@@ -354,8 +364,11 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
         taken.add(place)
         last = last if lookup else max(last, place)
     tools = {call.name for call in wanted}
+    same = [row.made[place] for place in taken if row.made[place].ident]
     extra = [made for place, made in enumerate(row.made) if place not in taken
-             and made.by == "assistant" and required.writes(made.tool)
+             and made.by == "assistant" and required.writes(made.tool) and not shell.looks(made)
+             and not any((made.ident, made.tool, made.arguments) == (one.ident, one.tool,
+                         one.arguments) for one in same)  # executed again, and not by the model
              and not (made.failed and made.tool in tools)]  # tried again, in the end with success
     if extra or moved and not _order_is_free(item, [row.made[place] for place in taken]):
         return ""

@@ -48,6 +48,7 @@ class Undone(NamedTuple):
     arguments: Any
     record: str
     by_others: bool = False
+    refused: bool = False
 
 
 def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
@@ -133,7 +134,7 @@ def undone(due: Sequence[Call], wanted: Sequence[Call], row: Seen, others: froze
     tried and did not do, and those of the tools with which `others` wrote for the same item that
     it never called."""
     found = [Undone(one.tool, one.arguments, f"{one.tool} {tool_calls.result_text(one.arguments)} "
-                    f"-> {one.result[:300]}") for one in _refused(row, wanted)]
+                    f"-> {one.result[:300]}", refused=True) for one in _refused(row, wanted)]
     if not row.made and not whole.runs[row.run].acted:
         return found  # calls are not recorded
     left = required.unmet(wanted, shell.judged(row.made)) if wanted else []

@@ -1,6 +1,7 @@
 """Numbers, what they are counted in, and days, under one spelling."""
 
 import re
+import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 
@@ -8,12 +9,14 @@ from failure_analysis.patterns import re_compile
 
 TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
-                            "\u200b": "", "\ufeff": ""})
+                            "\u200b": "", "\ufeff": "", "\u3000": " ",
+                            **{chr(code): chr(code - 0xfee0) for code in range(0xff01, 0xff5f)},
+                            **{chr(0x2080 + digit): str(digit) for digit in range(10)}})
 
 
 def plain(text: str) -> str:
-    """A text in plain quotes, dashes and blanks."""
-    return text if text.isascii() else text.translate(TYPOGRAPHY)
+    """A text in plain quotes, dashes, blanks and digits, its accents in one way."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text.translate(TYPOGRAPHY))
 
 
 @lru_cache(maxsize=128)  # several classes ask for that of one answer
@@ -26,7 +29,7 @@ _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ '_]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})
           r"(?:\.\d*)?|\.\d+"
 _NUMBER = re_compile(
     rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
-    rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|[^\W\d_].*)?$")
+    rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|°?\s?[^\W\d_].*)?$")
 _MIXED = re_compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
 
@@ -67,9 +70,12 @@ UNITS = {
     "year": "yr", "mi": "mile", "ft": "foot feet", "in": "inch", "lb": "lbs", "oz": "ounce",
     "cent": "¢", "degree": "°", "mph": "miles per hour", "w": "watt", "kw": "kilowatt", "v": "volt",
     "j": "joule", "n": "newton", "pa": "pascal", "hz": "hertz", "kb": "kilobyte", "mb": "megabyte",
-    "gb": "gigabyte"}
+    "gb": "gigabyte", "°c": "celsius c degc ℃", "°f": "fahrenheit f degf", "k": "kelvin",
+    "hpa": "hectopascal mbar millibar", "kwh": "kilowatt-hour", "rpm": "rev/min",
+    "kpa": "kilopascal", "ha": "hectare", "mw": "megawatt", "tb": "terabyte", "db": "decibel"}
 _UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *names.split())} | {
-    "miles per hour": "mph", "km/h": "km/h", "inches": "in", "feet": "ft"}
+    "miles per hour": "mph", "km/h": "km/h", "m/s": "m/s", "inches": "in", "feet": "ft",
+    "degrees celsius": "°c", "degrees fahrenheit": "°f", "° c": "°c", "° f": "°f"}
 
 
 def unit(text: str) -> str:

@@ -18,6 +18,9 @@ _REFUSES = re_compile(
     r"sorry|unfortunately|i apologi[sz]e|my apologies|as an ai[^.,]*|regrettably)?"
     r"(?:[,.:;!]|\bbut\b|\bhowever\b|\bthat\b|\bfor (?:the|any)[^.,]*|\s)*"
     rf"(?:(?:i|we)(?:['’]m| am|['’]re| are| was| were)? (?:{_FAILURE})|"
+    r"(?:unable|not able|failed|impossible|not possible) to \w+|(?:cannot|could not|couldn['’]t|"
+    r"can['’]t) (?:\w+ ){0,2}(?:read|open|find|see|access|load|determine|tell|answer|complete|do|"
+    r"parse|decode|locate|identify|retrieve|compute|solve|help|say)\b|"
     r"(?:nothing |no (?:\w+ ){1,3}?)(?:was|were|could be|can be) "
     r"(?:found|located|determined|identified|retrieved)\b)", re.I)
 _INPUT = (r"(?:passage|text|document|article|context|image|picture|photo|table|question|input|"
@@ -136,7 +139,7 @@ _NOT_SO = re_compile(
     r"records? (?:show|say|state|indicate)s?|"
     r"according|see|says?|assum\w+|neither|nor|whether|already|supposed|"
     r"human|representative|specialist|supervisor|"
-    r"used|tried|checked|looked|searched|want\w*|ask\w*|plan\w*)\b|n['’]t\b", re.I)
+    r"used|tried|checked|looked|searched|want\w*|ask\w*|plan(?:ned|ning|s? to))\b|n['’]t\b", re.I)
 _MODAL = re_compile(
     r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
     r"['’]ll\b", re.I)
