@@ -37,6 +37,7 @@ LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of 
 _WORD = 20  # characters of a word that is not cut
 # Ids, not dates or amounts.
 _TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_VALUE = re_compile(r': "([^"]{2,60})"')  # of what is expected
 _RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
 
 
@@ -52,7 +53,7 @@ class Entry(NamedTuple):
 class Window(NamedTuple):
     """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
     or where the same text stands (`same_as`; `picks` are then the lines that differ), or what is
-    shown in its place (`short`). `folds`: it has tracebacks, whose frames are counted."""
+    shown in its place (`short`). `folds` are left out of it."""
 
     entry: Entry
     start: int
@@ -61,7 +62,12 @@ class Window(NamedTuple):
     same_as: str = ""
     base: int = 0  # characters of the same place that stand before, as a call's before its result
     short: str = ""
-    folds: bool = False
+    folds: tuple[pieces.Fold, ...] = ()
+
+    def size(self) -> int:
+        """How many characters of the text itself it shows."""
+        return self.stop - self.start - sum(
+            min(fold.stop, self.stop) - fold.start - len(fold.told) for fold in self.folds)
 
 
 class View(NamedTuple):
@@ -131,7 +137,7 @@ def _told(entries: Sequence[Entry]) -> int:
 
 def _size(shown: View) -> int:
     """The characters that a view shows of the run."""
-    return sum(len(window.short) or window.stop - window.start + sum(map(len, window.picks))
+    return sum(len(window.short) or window.size() + sum(map(len, window.picks))
                for window in shown.windows if not window.same_as)
 
 
@@ -220,7 +226,11 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
     answered, deciding = _answered(entries), _deciding(shown.line)
-    judged = _text_of("judge", entries) or ""
+    judged, decides = _text_of("judge", entries) or "", frozenset(
+        _VALUE.findall(_text_of("expected", shown.entries) or ""))
+    agents = {str(step.index): step.agent for step in shown.line.steps}
+    lines: dict[str, dict[str, str]] = {}  # of each agent's messages, with their steps
+    is_folded = caps is not None and not is_talk(shown.line)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -237,17 +247,22 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         if more is not None:
             left += len(text) - begin
             continue
+        of_agent = lines.setdefault(agents.get(entry.place, ""), {})
+        folds = [] if caps is None or is_asked else pieces.folds(
+            text, of_agent if is_folded and entry.kind == "said" else None, decides)
         window = _in_short(entry, short, room, caps) or _window(
-            entry, begin, room, None if is_asked else caps, telling,
-            said, judged if entry.kind == "answer" else heard, entry.place in deciding)
+            entry, begin, room, None if is_asked else caps, telling, said,
+            judged if entry.kind == "answer" else heard, entry.place in deciding, folds)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
+        if entry.kind == "said":
+            of_agent.update((line.strip(), entry.place) for line in text.split("\n"))
         windows.append(window._replace(base=bases[entry]))
         if window.short or (begin, window.stop) == (0, len(text)) \
                 or (entry.kind == "system" and not begin):
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
-        room -= len(window.short) or window.stop - begin + sum(map(len, window.picks)) + 20
+        room -= len(window.short) or window.size() + sum(map(len, window.picks)) + 20
     return shown._replace(windows=windows, more=more, left=left)
 
 
@@ -263,7 +278,8 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], said: str, heard: str, is_spoken: bool) -> Window:
+            telling: Set[str], said: str, heard: str, is_spoken: bool,
+            folds: Sequence[pieces.Fold]) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
     tell something that was not `said`, of a message its end, and of one that is to be brief the
     lines with numbers that were not `heard`."""
@@ -274,9 +290,10 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
-    frames = list(pieces.FRAMES.finditer(text, begin)) if caps is not None else []
-    for found in frames:
-        cap += len(found[2]) if found.start(2) < begin + cap else 0
+    for fold in folds:
+        if begin <= fold.start < begin + cap:
+            cap += fold.stop - fold.start
+            room += fold.stop - fold.start
     stop = min(len(text), begin + min(cap, room))
     is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
@@ -294,7 +311,8 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
             news = pieces.around(text, stop, heard)
         end = text[-_ENDED[entry.kind]:]
         picks = (*news, end.partition(" ")[2] or end)
-    return Window(entry, begin, stop, picks, folds=any(found.start() < stop for found in frames))
+    return Window(entry, begin, stop, picks, folds=tuple(
+        fold for fold in folds if begin <= fold.start < stop))
 
 
 def _deciding(line: Timeline) -> set[str]:
