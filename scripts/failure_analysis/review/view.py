@@ -36,7 +36,8 @@ _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
 _WORD = 20  # characters of a word that is not cut
 # Ids, not dates or amounts.
-_TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d]|\d{8,}\Z)(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_MOST_ALIKE = 3  # messages of somebody who may say the same to whatever is said
 _VALUE = re_compile(r': "([^"]{2,60})"')  # of what is expected
 _RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
 
@@ -110,10 +111,12 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
     telling, caps = _telling(row, line), _scaled(asked)
-    for cap in _SAID:  # where calls are shown, long messages give way: they say it again
+    # Long messages give way: to calls, which say it again, and that the run is seen to its end.
+    for cap in _SAID:
         caps["said"] = caps["reasoning"] = cap * max(asked.tokens, TOKENS) // TOKENS
         told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts)
-        if not any(calls(line)) or asked.start or _size(told) <= _AIM * asked.tokens // TOKENS:
+        if asked.start or (not told.more if not any(calls(line)) else
+                           _size(told) <= _AIM * asked.tokens // TOKENS):
             break
     return told
 
@@ -218,14 +221,16 @@ def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
 def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
             offset: int, caps: Mapping[str, int] | None,
             telling: frozenset[str] = frozenset(),
-            shorts: Mapping[str, Short] = MappingProxyType({})) -> View:
+            shorts: Mapping[str, Short] = MappingProxyType({}), is_answered: bool = False
+            ) -> View:
     """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
-    of it)."""
+    of it); with the answer itself, where `is_answered`, or the step that says it has no room."""
     room, more, left, said, heard = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, "", ""
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
-    answered, deciding = _answered(entries), _deciding(shown.line)
+    answered = None if is_answered else _answered(entries)
+    deciding = _deciding(shown.line, entries)
     judged, decides = _text_of("judge", entries) or "", frozenset(
         _VALUE.findall(_text_of("expected", shown.entries) or ""))
     agents = {str(step.index): step.agent for step in shown.line.steps}
@@ -263,7 +268,10 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
         room -= len(window.short) or window.size() + sum(map(len, window.picks)) + 20
-    return shown._replace(windows=windows, more=more, left=left)
+    told = shown._replace(windows=windows, more=more, left=left)
+    if answered and more and answered.where not in {_place(one.entry) for one in windows}:
+        return _fitted(shown, entries, asked, before, offset, caps, telling, shorts, True)
+    return told
 
 
 def _in_short(entry: Entry, short: Short | None, room: int,
@@ -315,9 +323,13 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         fold for fold in folds if begin <= fold.start < stop))
 
 
-def _deciding(line: Timeline) -> set[str]:
+def _deciding(line: Timeline, entries: Sequence[Entry]) -> set[str]:
     """The steps of a talk that are shown rather whole: what the user says, and what the agent says
-    last before it changes something."""
+    last before it changes something. Who only says the same is no user."""
+    users = {str(step.index) for step in line.steps if step.role == "user"}
+    heard = [entry.part.text for entry in entries if entry.place in users]
+    if len(heard) > _MOST_ALIKE and len(set(heard)) <= len(heard) // 2:
+        return set()
     said, last = {str(step.index) for step in line.steps if step.role == "user"}, ""
     for step in line.steps:
         last = str(step.index) if step.part and step.role == "assistant" else last
