@@ -195,3 +195,27 @@ def test_a_shell_command_that_only_looks_is_no_write(show):
     text = show([*talk, *asked("bash", {"cmd": "rm lamp.py"}, "gone")])
     assert '0.0 bash {"cmd": "cat lamp.py"}\n' in text and "  line 39 of it\n" in text
     assert '2.0 W bash {"cmd": "rm lamp.py"}\n' in text
+
+
+def test_ids_of_digits_that_are_expected_are_shown_and_what_most_rows_have_names_none(show):
+    rows = {f"50129988{n:02}": {"options": {"volume": "750ml" if n % 2 else "1000ml"},
+                                "price": 50.5 + n} for n in range(12)}
+    text = show([said("user", "The 750ml one, dear."), *asked("get_kinds", {"of": "bottle"}, {
+        "name": "Bottle", "kinds": rows})], [("buy", {"item": "5012998811"})])
+    assert "\n    5012998811: 750ml, 61.5\n" in text and "left out: 8 of 12 kinds" in text
+
+
+def test_actions_of_tau_bench_are_a_line_each(run_script, analyse, tmp_path):
+    actions = [{"name": "get_order", "kwargs": {"order_id": "#W1"}},
+               {"name": "return_items", "kwargs": {"order_id": "#W1", "item_ids": ["31", "32"]}}]
+    run = [{"task_id": 0, "trial": 0, "reward": 0.0, "info": {
+        "task": {"user_id": "u", "actions": actions, "instruction": "Return it.", "outputs": []},
+        "source": "user", "reward_info": {"reward": 0.0, "info": {}, "actions": actions}},
+        "traj": [{"role": "user", "content": "Return it."},
+                 {"role": "assistant", "content": "No."}]}]
+    (tmp_path / "gpt-airline.json").write_text(json.dumps(run))
+    folder = analyse("--input", tmp_path / "gpt-airline.json")
+    text = run_script("show_datapoint.py", folder, "gpt-airline/0").stdout
+    assert ('\nexpected\n  "name": "get_order", "kwargs": {"order_id": "#W1"}\n'
+            '  "name": "return_items", "kwargs": {"order_id": "#W1", "item_ids": ["31", "32"]}\n'
+            ) in text

@@ -1,5 +1,6 @@
 """Pieces of what is cut of a text: those that tell something new, or that decide."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Set
 from itertools import groupby
@@ -19,7 +20,8 @@ _FRAMES = re_compile(rf"({_FRAME})((?:{_FRAME}){{3,}})")
 _BARS = re_compile(r"\\x0d(?:[^\\\n]{0,160}\\x0d){4,}")
 _BLOCK = re_compile(r"(?m)^\{\n(?:[ \t][^\n]*\n){3,}\}\n(?=(?s:.{100}))")
 _CODE, _CODE_SHOWN = re_compile(r"[^\s\"']{200,}"), 40
-_LEAST_FOLDED, _FEWEST_LINES = 120, 3  # of lines that stand in an earlier message
+NEXT = "… (step"  # of what the next message says
+_LEAST_FOLDED, _FEWEST_LINES, _MOST_STEPS = 120, 3, 3  # of lines that stand in an earlier message
 _MOST_NEWS, _NEWS = 2, 100  # lines of it that say a number that stands nowhere above
 _MOST_PICKS, _PICK = 3, 120
 _NUMBER = re_compile(r"\d[\d,]*\d(?:\.\d+)?")
@@ -33,10 +35,12 @@ class Fold(NamedTuple):
     told: str
 
 
-def folds(text: str, said: Mapping[str, str] | None, decides: Set[str]) -> list[Fold]:
+def folds(text: str, said: Mapping[str, str] | None, decides: Set[str], then: str, where: str
+          ) -> list[Fold]:
     """What helps nobody to judge: inner frames of tracebacks and progress bars; of messages (where
     `said` has the lines of earlier ones of the agent, with their steps) also what stands there
-    already, JSON in which nothing `decides`, and long codes."""
+    already or is all that is said `then` (`where`), JSON in which nothing `decides`, and long
+    codes."""
     found = [Fold(*one.span(2), f"  … {one[2].count('File ')} frames more\n")
              for one in _FRAMES.finditer(text)]
     found += [Fold(*one.span(), f" … {one[0].count('x0d') - 1} times written over ")
@@ -45,7 +49,8 @@ def folds(text: str, said: Mapping[str, str] | None, decides: Set[str]) -> list[
         found += [Fold(*one.span(), f"… {one[0].count(chr(10))} lines of JSON\n")
                   for one in _BLOCK.finditer(text)
                   if not any(value in one[0] for value in decides)]
-        found += [*_said_again(text, said), *(
+        found += _said_next(text, then.strip(), where)
+        found += [*_said_again(text, said, found), *(
             Fold(one.start() + _CODE_SHOWN, one.end(), "…") for one in _CODE.finditer(text))]
     apart: list[Fold] = []
     for fold in sorted(found):
@@ -54,17 +59,31 @@ def folds(text: str, said: Mapping[str, str] | None, decides: Set[str]) -> list[
     return apart
 
 
-def _said_again(text: str, said: Mapping[str, str]) -> Iterator[Fold]:
-    """The lines that follow each other in one earlier message too."""
-    keys, lines = [], text.splitlines(keepends=True)
+def _said_next(text: str, then: str, where: str) -> list[Fold]:
+    """The place where a text, as it is or as JSON, holds the whole of the next message."""
+    if not _LEAST_FOLDED <= len(then) < len(text):
+        return []
+    spelled = {then, *(json.dumps(then, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}
+    return [Fold(start, start + len(one), f"{NEXT} {where})") for one in spelled
+            if (start := text.find(one)) >= 0][:1]
+
+
+def _said_again(text: str, said: Mapping[str, str], apart: list[Fold]) -> Iterator[Fold]:
+    """The lines that follow each other, stand in earlier messages too and are in no other fold."""
+    places, lines, start = [], text.splitlines(keepends=True), 0
     for line in lines:  # blank ones go with what is before them
-        keys.append(said.get(line.strip(), "") if line.strip() or not keys else keys[-1])
+        is_free = not any(fold.start <= start < fold.stop for fold in apart)
+        places.append((said.get(line.strip(), "") if line.strip() or not places else places[-1])
+                      if is_free else "")
+        start += len(line)
     stop = 0
-    for step, group in groupby(zip(keys, lines, strict=True), key=lambda one: one[0]):
-        alike = [line for _, line in group]
-        start, stop = stop, stop + sum(map(len, alike))
-        if step and len(alike) >= _FEWEST_LINES and stop - start >= _LEAST_FOLDED:
-            yield Fold(start, stop, f"… {len(alike)} lines as in {step}\n")
+    for is_known, group in groupby(zip(places, lines, strict=True), key=lambda one: bool(one[0])):
+        again = list(group)
+        start, stop = stop, stop + sum(len(line) for _, line in again)
+        if is_known and len(again) >= _FEWEST_LINES and stop - start >= _LEAST_FOLDED:
+            steps = list(dict.fromkeys(place for place, _ in again))
+            where = f"{', '.join(steps[:_MOST_STEPS])}{' and others' * (len(steps) > _MOST_STEPS)}"
+            yield Fold(start, stop, f"… {len(again)} lines as in {where}\n")
 
 
 def folded(text: str, start: int, stop: int, folds: list[Fold] | tuple[Fold, ...]) -> str:

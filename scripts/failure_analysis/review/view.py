@@ -140,7 +140,7 @@ def _told(entries: Sequence[Entry]) -> int:
 
 def _size(shown: View) -> int:
     """The characters that a view shows of the run."""
-    return sum(len(window.short) or window.size() + sum(map(len, window.picks))
+    return sum(len(window.short) or window.stop - window.start + sum(map(len, window.picks))
                for window in shown.windows if not window.same_as)
 
 
@@ -253,15 +253,18 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             left += len(text) - begin
             continue
         of_agent = lines.setdefault(agents.get(entry.place, ""), {})
+        then = entries[number + 1] if number + 1 < len(entries) else entry
         folds = [] if caps is None or is_asked else pieces.folds(
-            text, of_agent if is_folded and entry.kind == "said" else None, decides)
+            text, of_agent if is_folded and entry.kind == "said" else None, decides,
+            then.part.text if then.kind == "said" else "", then.place)
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps, telling, said,
             judged if entry.kind == "answer" else heard, entry.place in deciding, folds)
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         if entry.kind == "said":
-            of_agent.update((line.strip(), entry.place) for line in text.split("\n"))
+            for told in text.split("\n"):
+                of_agent.setdefault(told.strip(), entry.place)
         windows.append(window._replace(base=bases[entry]))
         if window.short or (begin, window.stop) == (0, len(text)) \
                 or (entry.kind == "system" and not begin):
@@ -318,7 +321,9 @@ def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
         if entry.kind == "answer":
             news = pieces.around(text, stop, heard)
         end = text[-_ENDED[entry.kind]:]
-        picks = (*news, end.partition(" ")[2] or end)
+        is_said = any(fold.stop > len(text) - _END and fold.told.startswith(pieces.NEXT)
+                      for fold in folds)
+        picks = (*news, *([] if is_said else [end.partition(" ")[2] or end]))
     return Window(entry, begin, stop, picks, folds=tuple(
         fold for fold in folds if begin <= fold.start < stop))
 
