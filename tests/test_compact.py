@@ -197,7 +197,7 @@ def test_a_shell_command_that_only_looks_is_no_write(show):
     assert '2.0 W bash {"cmd": "rm lamp.py"}\n' in text
 
 
-def test_ids_of_digits_that_are_expected_are_shown_and_what_most_rows_have_names_none(show):
+def test_ids_of_digits_that_are_expected_are_shown_and_an_amount_names_none(show):
     rows = {f"50129988{n:02}": {"options": {"volume": "750ml" if n % 2 else "1000ml"},
                                 "price": 50.5 + n} for n in range(12)}
     text = show([said("user", "The 750ml one, dear."), *asked("get_kinds", {"of": "bottle"}, {

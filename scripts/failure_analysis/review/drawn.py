@@ -3,7 +3,6 @@ as a table, and what of both is left out."""
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Set
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -22,6 +21,7 @@ _WORD = re_compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
 _CODE = 3  # of a text that stands in others by chance
 IDENT = re_compile(r"(?=.*\d)(?=.*[^\W\d]|\d{8,}\Z)(?!\d{4}-\d\d-\d\d|\d\d:\d\d)\S{4,40}")
+_AMOUNT = re_compile(r"\d+(?:\.\d+)?-?[^\W\d_]{1,4}")
 
 
 class Short(NamedTuple):
@@ -253,14 +253,11 @@ def _kinds(first: Mapping[tuple[str, ...], Any], values: Set[str]) -> set[tuple[
 
 
 def _kept(flat: Sequence[tuple[str, dict]], told: str) -> list[tuple[str, dict]]:
-    """The rows that are shown: those that something names (by what is not so in most of them),
-    and the first of the others."""
-    rows = [{cell for cell in (label, *one.values()) if isinstance(cell, str)}
-            for label, one in flat]
-    counts = Counter(cell for cells in rows for cell in cells)
-    most = max(len(flat) // 4, 1) if len(flat) > _MOST_ROWS else len(flat)
-    named = [any(counts[cell] <= most and IDENT.fullmatch(cell) and cell in told
-                 for cell in cells) for cells in rows]
+    """The rows that are shown: those that something names (but by `750ml`), and the first of the
+    others."""
+    named = [any(isinstance(cell, str) and IDENT.fullmatch(cell) and cell in told
+                 and not _AMOUNT.fullmatch(cell) for cell in (label, *one.values()))
+             for label, one in flat]
     free = _MOST_ROWS - sum(named)
     kept = []
     for one, is_named in zip(flat, named, strict=True):
