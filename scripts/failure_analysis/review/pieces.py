@@ -60,12 +60,16 @@ def folds(text: str, said: Mapping[str, str] | None, decides: Set[str], then: st
 
 
 def _said_next(text: str, then: str, where: str) -> list[Fold]:
-    """The place where a text, as it is or as JSON, holds the whole of the next message."""
+    """The places where a text, as it is, as JSON or as JSON in it, holds the whole of the next
+    message."""
     if not _LEAST_FOLDED <= len(then) < len(text):
         return []
-    spelled = {then, *(json.dumps(then, ensure_ascii=escaped)[1:-1] for escaped in (True, False))}
+    spelled = {then}
+    for _ in range(2):
+        spelled |= {json.dumps(one, ensure_ascii=escaped)[1:-1] for one in spelled
+                    for escaped in (True, False)}
     return [Fold(start, start + len(one), f"{NEXT} {where})") for one in spelled
-            if (start := text.find(one)) >= 0][:1]
+            if (start := text.find(one)) >= 0]
 
 
 def _said_again(text: str, said: Mapping[str, str], apart: list[Fold]) -> Iterator[Fold]:

@@ -198,7 +198,8 @@ def _cut(window: Window) -> list[str]:
     """What was cut of a text, and how to see it."""
     entry, size = window.entry, len(window.entry.part.text)
     lines = [f"  … {pick}" for pick in (" ".join(pick.split()) for pick in window.picks)]
-    if not window.short and (window.start or window.folds or window.stop < size):
+    is_folded = any(not one.told.startswith(pieces.NEXT) for one in window.folds)
+    if not window.short and (window.start or is_folded or window.stop < size):
         rest = f"--steps {entry.place.partition('.')[0]}" if entry.place[0].isdigit() else \
             f"--from {entry.place}:{window.base + window.stop * (window.stop < size)}"
         before = f"from character {window.start}; " if window.start else ""
