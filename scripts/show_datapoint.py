@@ -16,8 +16,9 @@ Question, expected, judge's words and answer, then the steps (messages, counted 
 run), their calls and results; each text once, JSON in short (records as a table, what nothing names
 left out, of what there is to choose from what is chosen, what stands above by its place), long
 texts cut so that the run is seen to its end (--steps shows more): of messages that are no talk,
-lines of earlier ones, JSON in which nothing is expected, and inner frames are counted. Several share what is said of all of them. A policy that this
-coder was shown before is not shown again. Datapoints that said and did the same as a failing one
+lines of earlier ones, JSON in which nothing is expected, and inner frames are counted. Several
+share what is said of all of them. A policy that this coder was shown before is not shown again.
+Datapoints that said and did the same as a failing one
 (over repeats, runs and models of its item) are named beside it and not shown by --next;
 record_review.py --alike records them with it. Short ones without a conversation take about three
 lines each. Text of the run stands between marks that are new each time.

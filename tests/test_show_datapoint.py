@@ -432,7 +432,8 @@ def test_what_a_message_says_again_and_json_that_decides_nothing_are_counted(run
         ("user", "Measure all."), ("coder", "\n".join(code)), ("web", page), ("web", link),
         ("coder", "\n".join([*code[:30], "value_30 = measure_again()", *code[31:], "print(1)"]))])
     text = shown(run_script, folder, "m/1")
-    assert ("\n4 coder (assistant)\n  … 30 lines as in 1\n  value_30 = measure_again()\n"
+    assert (f"\n4 coder (assistant)\n  {code[0]}\n  … 29 lines as in 1\n"
+            "  value_30 = measure_again()\n"
             "  … 9 lines as in 1\n  print(1)\n  … what is left out: --steps 4\n") in text
     assert "\n  I opened it.\n  … 7 lines of JSON\n  The page says: " in text
     assert "og:image" not in text and "base64,QUJDQUJD" in text and "QUJD" * 20 not in text

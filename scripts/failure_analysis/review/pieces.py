@@ -73,10 +73,11 @@ def _said_next(text: str, then: str, where: str) -> list[Fold]:
 
 
 def _said_again(text: str, said: Mapping[str, str], apart: list[Fold]) -> Iterator[Fold]:
-    """The lines that follow each other, stand in earlier messages too and are in no other fold."""
+    """The lines that follow each other, stand in earlier messages too and are in no other fold;
+    not the first, which says what was done."""
     places, lines, start = [], text.splitlines(keepends=True), 0
     for line in lines:  # blank ones go with what is before them
-        is_free = not any(fold.start <= start < fold.stop for fold in apart)
+        is_free = places and not any(fold.start <= start < fold.stop for fold in apart)
         places.append((said.get(line.strip(), "") if line.strip() or not places else places[-1])
                       if is_free else "")
         start += len(line)
