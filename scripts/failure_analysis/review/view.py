@@ -231,11 +231,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     bases, windows = _bases(shown.entries), []
     answered = None if is_answered else _answered(entries)
     deciding = _deciding(shown.line, entries)
-    judged, decides = _text_of("judge", entries) or "", frozenset(
-        _VALUE.findall(_text_of("expected", shown.entries) or ""))
-    agents = {str(step.index): step.agent for step in shown.line.steps}
-    lines: dict[str, dict[str, str]] = {}  # of each agent's messages, with their steps
-    is_folded = caps is not None and not is_talk(shown.line)
+    judged, folds = _text_of("judge", entries) or "", _folds(shown, entries)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -252,19 +248,12 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         if more is not None:
             left += len(text) - begin
             continue
-        of_agent = lines.setdefault(agents.get(entry.place, ""), {})
-        then = entries[number + 1] if number + 1 < len(entries) else entry
-        folds = [] if caps is None or is_asked else pieces.folds(
-            text, of_agent if is_folded and entry.kind == "said" else None, decides,
-            then.part.text if then.kind == "said" else "", then.place)
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps, telling, said,
-            judged if entry.kind == "answer" else heard, entry.place in deciding, folds)
+            judged if entry.kind == "answer" else heard, entry.place in deciding,
+            [] if caps is None or is_asked else folds[number])
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
-        if entry.kind == "said":
-            for told in text.split("\n"):
-                of_agent.setdefault(told.strip(), entry.place)
         windows.append(window._replace(base=bases[entry]))
         if window.short or (begin, window.stop) == (0, len(text)) \
                 or (entry.kind == "system" and not begin):
@@ -275,6 +264,24 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     if answered and more and answered.where not in {_place(one.entry) for one in windows}:
         return _fitted(shown, entries, asked, before, offset, caps, telling, shorts, True)
     return told
+
+
+def _folds(shown: View, entries: Sequence[Entry]) -> list[list[pieces.Fold]]:
+    """What is left out of each text; messages are held against earlier ones of their agent and
+    against the next one, but in a talk."""
+    decides = frozenset(_VALUE.findall(_text_of("expected", shown.entries) or ""))
+    agents = {str(step.index): step.agent for step in shown.line.steps}
+    lines: dict[str, dict[str, str]] = {}
+    spoken, folds = is_talk(shown.line), []
+    for entry, then in zip(entries, [*entries[1:], *entries[:1]], strict=True):
+        of_agent = lines.setdefault(agents.get(entry.place, ""), {})
+        folds.append(pieces.folds(
+            entry.part.text, of_agent if entry.kind == "said" and not spoken else None, decides,
+            then.part.text if then.kind == "said" else "", then.place))
+        if entry.kind == "said":
+            for told in entry.part.text.split("\n"):
+                of_agent.setdefault(told.strip(), entry.place)
+    return folds
 
 
 def _in_short(entry: Entry, short: Short | None, room: int,
