@@ -451,7 +451,7 @@ def test_json_that_holds_what_is_expected_is_shown(run_script, analyse, tmp_path
 
 
 def test_an_instruction_that_is_given_next_is_not_shown_twice(run_script, analyse, tmp_path):
-    told = f"Please look \"up\" the é of it. {LONG[:150]}"
+    told = f"Please look \"up\" the é of it. {LONG[:150]} "
     ledger = "Ledger:\n" + json.dumps({"raw": json.dumps({"told": told}), "loops": False,
                                       "instruction": {"answer": told}}, indent=1)
     folder = spoken(analyse, tmp_path, [("user", "Of what year?"), ("lead", ledger),
@@ -460,6 +460,7 @@ def test_an_instruction_that_is_given_next_is_not_shown_twice(run_script, analys
     assert r'"raw": "{\"told\": \"… (step 2)\"}"' in text
     assert '"answer": "… (step 2)"\n' in text and text.count("Please look") == 1
     assert "Please look" in shown(run_script, folder, "m/1", "--steps", "1")
+    assert "Please look" in shown(run_script, folder, "m/1", "--steps", "2-2")
 
 
 def test_a_progress_bar_on_one_line_is_folded(run_script, analyse, tmp_path):

@@ -273,11 +273,11 @@ def _folds(shown: View, entries: Sequence[Entry]) -> list[list[pieces.Fold]]:
     agents = {str(step.index): step.agent for step in shown.line.steps}
     lines: dict[str, dict[str, str]] = {}
     spoken, folds = is_talk(shown.line), []
-    for entry, then in zip(entries, [*entries[1:], *entries[:1]], strict=True):
+    for entry, then in zip(entries, [*entries[1:], None], strict=True):
         of_agent = lines.setdefault(agents.get(entry.place, ""), {})
         folds.append(pieces.folds(
             entry.part.text, of_agent if entry.kind == "said" and not spoken else None, decides,
-            then.part.text if then.kind == "said" else "", then.place))
+            *((then.part.text, then.place) if then and then.kind == "said" else ("", ""))))
         if entry.kind == "said":
             for told in entry.part.text.split("\n"):
                 of_agent.setdefault(told.strip(), entry.place)
