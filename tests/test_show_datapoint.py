@@ -451,11 +451,11 @@ def test_json_that_holds_what_is_expected_is_shown(run_script, analyse, tmp_path
 
 
 def test_an_instruction_that_is_given_next_is_not_shown_twice(run_script, analyse, tmp_path):
-    told = f"Please look \"up\" the é of it. {LONG[:150]} "
+    told = f"Please look \"up\" the é of it. {LONG[:150]}".strip()
     ledger = "Ledger:\n" + json.dumps({"raw": json.dumps({"told": told}), "loops": False,
                                       "instruction": {"answer": told}}, indent=1)
     folder = spoken(analyse, tmp_path, [("user", "Of what year?"), ("lead", ledger),
-                                        ("to_web", told)])
+                                        ("to_web", f"{told} ")])
     text = shown(run_script, folder, "m/1")
     assert r'"raw": "{\"told\": \"… (step 2)\"}"' in text
     assert '"answer": "… (step 2)"\n' in text and text.count("Please look") == 1

@@ -273,7 +273,7 @@ def _folds(shown: View, entries: Sequence[Entry]) -> list[list[pieces.Fold]]:
     agents = {str(step.index): step.agent for step in shown.line.steps}
     lines: dict[str, dict[str, str]] = {}
     spoken, folds = is_talk(shown.line), []
-    for entry, then in zip(entries, [*entries[1:], None], strict=True):
+    for entry, then in zip(entries, [*entries[1:], None], strict=False):
         of_agent = lines.setdefault(agents.get(entry.place, ""), {})
         folds.append(pieces.folds(
             entry.part.text, of_agent if entry.kind == "said" and not spoken else None, decides,
