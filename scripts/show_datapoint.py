@@ -15,12 +15,13 @@ Reads outcomes.csv, failure_review_rows.jsonl, contrast_rows.jsonl, the plan and
 Question, expected, judge's words and answer, then the steps (messages, counted from 0 as in the
 run), their calls and results; each text once, JSON in short (records as a table, what nothing names
 left out, of what there is to choose from what is chosen, what stands above by its place), long
-texts cut (--steps shows more). Several share what is said of all of them; those that one output
-of a shell does not hold are named. A policy that this coder was shown before is not shown again.
-Datapoints that said and did the same as a failing one (over repeats, runs and models of its item)
-are named beside it and not shown by --next; record_review.py --alike records them with it. Short
-ones without a conversation take about three lines each. Text of the run stands between marks that
-are new each time.
+texts cut so that the run is seen to its end (--steps shows more): of messages that are no talk,
+lines of earlier ones, JSON in which nothing is expected, and inner frames are counted. Several
+share what is said of all of them; those that one output of a shell does not hold are named. A
+policy that this coder was shown before is not shown again. Datapoints that said and did the same
+as a failing one (over repeats, runs and models of its item) are named beside it and not shown by
+--next; record_review.py --alike records them with it. Short ones without a conversation take about
+three lines each. Text of the run stands between marks that are new each time.
 
 Appends to reading_log.jsonl which characters of which part this coder was shown.
 

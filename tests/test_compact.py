@@ -129,14 +129,15 @@ def test_what_changed_since_a_look_up_is_shown_and_a_call_by_what_is_expected(sh
     assert "\n5.0 W close_order as in expected action 2\n" in text
 
 
-def test_long_messages_give_way_where_calls_are_shown(show):
-    words = f"First words. {LONG}\nIn all that is $1,234.\nSKU1 is there.\n{LONG} Shall I?"
-    talk = [said("assistant", f"{number}. {words}") for number in range(8)]
+def test_long_messages_give_way_that_the_run_is_seen_to_its_end(show):
+    part = LONG[:900]
+    words = f"First words. {part}\nIn all that is $1,234.\nSKU1 is there.\n{part} Shall I?"
+    talk = [said("assistant", f"{number}. {words}") for number in range(30)]
     text = show([*asked("list_lamps", {"kind": "lamp"}, LAMPS), *talk])
-    assert text.count("First words.") == 8 and text.count(" Shall I?\n") == 8
+    assert text.count("First words.") == 30 and text.count(" Shall I?\n") == 30
     assert text.count("  … In all that is $1,234.\n") == 1  # said again it is no news
-    assert len(text) < 9_000
-    assert f"2. {words}"[:1200] in show(talk[:3])
+    assert len(text) < 25_000 and "NOT SHOWN" not in text
+    assert show(talk[:3]).count("In all that is $1,234.\n  SKU1 is there.\n") == 3
 
 
 def test_json_of_any_shape_is_shown(show):
@@ -195,3 +196,27 @@ def test_a_shell_command_that_only_looks_is_no_write(show):
     text = show([*talk, *asked("bash", {"cmd": "rm lamp.py"}, "gone")])
     assert '0.0 bash {"cmd": "cat lamp.py"}\n' in text and "  line 39 of it\n" in text
     assert '2.0 W bash {"cmd": "rm lamp.py"}\n' in text
+
+
+def test_ids_of_digits_that_are_expected_are_shown_and_an_amount_names_none(show):
+    rows = {f"50129988{n:02}": {"options": {"volume": "750ml" if n % 2 else "1000ml"},
+                                "price": 50.5 + n} for n in range(12)}
+    text = show([said("user", "The 750ml one, dear."), *asked("get_kinds", {"of": "bottle"}, {
+        "name": "Bottle", "kinds": rows})], [("buy", {"item": "5012998811"})])
+    assert "\n    5012998811: 750ml, 61.5\n" in text and "left out: 8 of 12 kinds" in text
+
+
+def test_actions_of_tau_bench_are_a_line_each(run_script, analyse, tmp_path):
+    actions = [{"name": "get_order", "kwargs": {"order_id": "#W1"}},
+               {"name": "return_items", "kwargs": {"order_id": "#W1", "item_ids": ["31", "32"]}}]
+    run = [{"task_id": 0, "trial": 0, "reward": 0.0, "info": {
+        "task": {"user_id": "u", "actions": actions, "instruction": "Return it.", "outputs": []},
+        "source": "user", "reward_info": {"reward": 0.0, "info": {}, "actions": actions}},
+        "traj": [{"role": "user", "content": "Return it."},
+                 {"role": "assistant", "content": "No."}]}]
+    (tmp_path / "gpt-airline.json").write_text(json.dumps(run))
+    folder = analyse("--input", tmp_path / "gpt-airline.json")
+    text = run_script("show_datapoint.py", folder, "gpt-airline/0").stdout
+    assert ('\nexpected\n  "name": "get_order", "kwargs": {"order_id": "#W1"}\n'
+            '  "name": "return_items", "kwargs": {"order_id": "#W1", "item_ids": ["31", "32"]}\n'
+            ) in text

@@ -434,3 +434,82 @@ def test_of_a_long_reasoning_the_places_where_it_concludes_are_shown(run_script,
         turn(0, False, reasoning=thought), turn(1)]))
     text = shown(run_script, folder, "a/0")
     assert f"  … at {thought.index('Thus the answer')}: Thus the answer is 4." in text
+
+
+PAGE = {"meta_tags": {"og:title": "Lamps", "og:image": "lamp.png", "og:type": "page"}}
+
+
+def test_what_a_message_says_again_and_json_that_decides_nothing_are_counted(run_script, analyse,
+                                                                           tmp_path):
+    code = [f"value_{n} = measure_the_lamp_of_number({n})" for n in range(40)]
+    page = f"I opened it.\n{json.dumps(PAGE, indent=1)}\nThe page says: {LONG[:120]}"
+    link = f"see data:text/html;base64,{'QUJD' * 90} there"
+    folder = spoken(analyse, tmp_path, [
+        ("user", "Measure all."), ("coder", "\n".join(code)), ("web", page), ("web", link),
+        ("coder", "\n".join([*code[:30], "value_30 = measure_again()", *code[31:], "print(1)"]))])
+    text = shown(run_script, folder, "m/1")
+    assert (f"\n4 coder (assistant)\n  {code[0]}\n  … 29 lines as in 1\n"
+            "  value_30 = measure_again()\n"
+            "  … 9 lines as in 1\n  print(1)\n  … what is left out: --steps 4\n") in text
+    assert "\n  I opened it.\n  … 7 lines of JSON\n  The page says: " in text
+    assert "og:image" not in text and "base64,QUJDQUJD" in text and "QUJD" * 20 not in text
+    assert "value_17 = " in shown(run_script, folder, "m/1", "--steps", "4")
+    assert "og:image" in shown(run_script, folder, "m/1", "--steps", "2")
+
+
+def test_json_that_holds_what_is_expected_is_shown(run_script, analyse, tmp_path):
+    one = task("1", [("book", {"page": "lamp.png"})])
+    sim = simulation(one, 0.0)
+    sim["messages"] = [{"role": "assistant", "content":
+                        f"Opened.\n{json.dumps(PAGE, indent=1)}\nThe page says: {LONG[:120]}"}]
+    text = shown(run_script, analyse("--input", tau2(tmp_path / "m.json", [one], [sim])), "m/1")
+    assert '"og:image": "lamp.png"' in text
+
+
+def test_an_instruction_that_is_given_next_is_not_shown_twice(run_script, analyse, tmp_path):
+    told = f"Please look \"up\" the é of it. {LONG[:150]}".strip()
+    ledger = "Ledger:\n" + json.dumps({"raw": json.dumps({"told": told}), "loops": False,
+                                      "instruction": {"answer": told}}, indent=1)
+    folder = spoken(analyse, tmp_path, [("user", "Of what year?"), ("lead", ledger),
+                                        ("to_web", f"{told} ")])
+    text = shown(run_script, folder, "m/1")
+    assert r'"raw": "{\"told\": \"… (step 2)\"}"' in text
+    assert '"answer": "… (step 2)"\n' in text and text.count("Please look") == 1
+    assert "Please look" in shown(run_script, folder, "m/1", "--steps", "1")
+    assert "Please look" in shown(run_script, folder, "m/1", "--steps", "2-2")
+
+
+def test_a_progress_bar_on_one_line_is_folded(run_script, analyse, tmp_path):
+    bar = "".join(f"\r |{'+' * n}| {n}% ~00s" for n in range(60))
+    folder = spoken(analyse, tmp_path, [("user", "Run."), ("run", f"{bar}\nKeyError: 'loss'")])
+    text = shown(run_script, folder, "m/1")
+    assert " … 59 times written over  |" in text and "| 59% ~00s\n  KeyError: 'loss'" in text
+    assert "30% ~00s" not in text
+
+
+def test_a_run_is_seen_to_its_end_and_its_answer_with_it(run_script, analyse, tmp_path):
+    words = [" ".join(f"w{n}x{k}" for k in range(180)) for n in range(40)]
+    final = f"FINAL: 31, {LONG[:100]}".strip()
+    folder = spoken(analyse, tmp_path, [("user", "Go."), *(
+        (f"agent{n % 3}", text) for n, text in enumerate(words)), ("agent1", final)])
+    text = shown(run_script, folder, "m/1")
+    assert "NOT SHOWN YET" not in text and f"\n41 agent1 (assistant)\n  {final}\n" in text
+    assert "\nanswer = step 41\n" in text
+    few = shown(run_script, folder, "m/1", "--tokens", "400")
+    assert "NOT SHOWN YET" in few and f"\nanswer {final}\n" in few
+
+
+def test_somebody_who_says_the_same_to_everything_is_no_user(run_script, analyse, tmp_path):
+    calls = [("run", {"code": n}) for n in range(60)]
+    one = task("1")
+    sim = simulation(one, 0.0)
+    sim["messages"] = [{"role": "user", "content": "Find it."}]
+    for n, (name, arguments) in enumerate(calls):
+        sim["messages"] += [
+            {"role": "assistant", "content": " ".join(f"t{n}y{k}" for k in range(300)),
+             "tool_calls": [{"id": f"c{n}", "name": name, "arguments": arguments,
+                             "requestor": "assistant"}]},
+            {"role": "tool", "id": f"c{n}", "content": "none", "error": False},
+            {"role": "user", "content": "Please go on as you think best."}]
+    text = shown(run_script, analyse("--input", tau2(tmp_path / "m.json", [one], [sim])), "m/1")
+    assert "t0y10 " in text and "t0y60 " not in text

@@ -91,7 +91,7 @@ def _values(row: Mapping[str, Any], line: Timeline, differing: Sequence[dict],
     gold = golds.plain(row.get("expected"))
     if gold is not None and line.steps and row.get("outcome") == "fail":
         value = finals.final(row.get("assistant_text") or "").text
-        if value and value not in gold and value not in _SIGNS_OFF:
+        if value and value not in gold and value not in _SIGNS_OFF and value[-1] != ":":
             wrong.setdefault(value, "the final answer")
     question = texts.get("question", "")
     for value, what in list(wrong.items())[:_MOST_VALUES]:

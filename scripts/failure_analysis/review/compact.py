@@ -44,6 +44,15 @@ def actions(expected: Any) -> list[Mapping[str, Any]]:
         isinstance(one, dict) and isinstance(one.get("arguments"), dict) for one in named) else []
 
 
+def _due(expected: Any) -> list[Mapping[str, Any]]:
+    """The actions of what is expected, of tau-bench too, which calls their arguments `kwargs`."""
+    if isinstance(expected, Mapping) and isinstance(expected.get("actions"), list):
+        expected = {"actions": [{**one, "arguments": one.get("kwargs")} if isinstance(one, dict)
+                                and "arguments" not in one else one
+                                for one in expected["actions"]]}
+    return actions(expected)
+
+
 def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> dict[str, Short]:
     """The parts (by name) of which less is to be shown than was recorded."""
     made = list(calls(line))
@@ -51,7 +60,7 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
         step.part for step in line.steps if step.result_of}
     looked = {call.call for call in made if not call.writes}
     due = [Base(f"expected action {number}", str(one.get("name")), one["arguments"])
-           for number, one in enumerate(actions(row.get("expected")), 1)]
+           for number, one in enumerate(_due(row.get("expected")), 1)]
     told = {name: text for name, text in texts.items() if name not in returned}
     above = Above("\n".join(told.values()), "\n".join([
         *(text for name, text in told.items() if name not in looked | _listing(line) | {
@@ -110,11 +119,11 @@ def _expected(expected: Any, text: str, due: Sequence[Base]) -> Short | None:
             or len(due) < len(expected["actions"]):
         return None
     lines = []
-    for number, action in enumerate(actions(expected)):
+    for number, action in enumerate(_due(expected)):
         told = _as_before(due[number].name, action["arguments"], due[:number])
         whole = _quotable(action, text)
         short = told if told and len(whole) - len(told) > WORTH else whole
-        if lines and (also := _also(action, actions(expected)[number - 1])):
+        if lines and (also := _also(action, _due(expected)[number - 1])):
             lines[-1] += ("," if "; also with " in lines[-1] else "; also with") + f" {also}"
         else:
             lines.append(short + " (by user)" * (action.get("requestor") == "user"))
@@ -134,8 +143,9 @@ def _also(action: Mapping[str, Any], before: Mapping[str, Any]) -> str:
 def _quotable(action: Mapping[str, Any], text: str) -> str:
     """An action as it stands in the text that it is quoted from, where its name and arguments do
     so side by side."""
-    recorded = visible(", ".join(f"{spelled(key)}: {spelled(action.get(key))}"
-                                 for key in ("name", "arguments")))
+    key = "kwargs" if "kwargs" in action else "arguments"
+    recorded = visible(f'"name": {spelled(action.get("name"))}, '
+                       f'{spelled(key)}: {spelled(action["arguments"])}')
     return recorded if recorded in text else visible(tool_calls.spelled(action))
 
 

@@ -20,7 +20,8 @@ _YEAR = re_compile(r"\b\d{4}(?=-\d\d-\d\d)")
 _WORD = re_compile(r"[a-z][a-z_-]{1,24}")
 _BRIEF = 12  # characters of a text that are not worth leaving out
 _CODE = 3  # of a text that stands in others by chance
-IDENT = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d|\d\d:\d\d)\S{4,40}")
+IDENT = re_compile(r"(?=.*\d)(?=.*[^\W\d]|\d{8,}\Z)(?!\d{4}-\d\d-\d\d|\d\d:\d\d)\S{4,40}")
+_AMOUNT = re_compile(r"\d+(?:\.\d+)?-?[^\W\d_]{1,4}")
 
 
 class Short(NamedTuple):
@@ -252,9 +253,11 @@ def _kinds(first: Mapping[tuple[str, ...], Any], values: Set[str]) -> set[tuple[
 
 
 def _kept(flat: Sequence[tuple[str, dict]], told: str) -> list[tuple[str, dict]]:
-    """The rows that are shown: those that something names, and the first of the others."""
+    """The rows that are shown: those that something names (but by `750ml`), and the first of the
+    others."""
     named = [any(isinstance(cell, str) and IDENT.fullmatch(cell) and cell in told
-                 for cell in (label, *one.values())) for label, one in flat]
+                 and not _AMOUNT.fullmatch(cell) for cell in (label, *one.values()))
+             for label, one in flat]
     free = _MOST_ROWS - sum(named)
     kept = []
     for one, is_named in zip(flat, named, strict=True):

@@ -143,7 +143,8 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
     entry = window.entry
     text = window.short or entry.part.text[window.start:window.stop]
     if not window.short and (window.folds or window.stop < len(entry.part.text)):
-        text = _quiet(text, entry.kind == "said")
+        text = _quiet(pieces.folded(entry.part.text, window.start, window.stop, window.folds),
+                      entry.kind == "said")
     noted = [f"  ! {flat(said)}" for said in marks.get(entry.place, ()) if not (
         window.same_as and said.startswith(aids.AGAIN))] if call and is_first else []
     if call and entry.kind == "call":
@@ -164,12 +165,10 @@ def _window(window: Window, call: Call | None, is_first: bool, marks: Mapping[st
 
 
 def _quiet(text: str, has_tokens: bool) -> str:
-    """What is shown of a text that is cut, with lines that differ in numbers and bars alone folded,
-    the inner frames of tracebacks counted, and long addresses and codes, which take none of its
+    """What is shown of a text that is cut, with lines that differ in numbers and bars alone folded
+    and long addresses and codes, which take none of its
     room, cut."""
     lines = []
-    text = pieces.FRAMES.sub(
-        lambda found: f"{found[1]}  … {found[2].count('File ')} frames more\n", text)
     for _, group in groupby(text.split("\n"), key=lambda line: _COUNTED.sub("", line)):
         alike = list(group)
         folds = len(alike) > _MOST_COUNTED and len(_COUNTED.sub("", alike[0])) > 2
@@ -199,11 +198,13 @@ def _cut(window: Window) -> list[str]:
     """What was cut of a text, and how to see it."""
     entry, size = window.entry, len(window.entry.part.text)
     lines = [f"  … {pick}" for pick in (" ".join(pick.split()) for pick in window.picks)]
-    if not window.short and (window.start or window.folds or window.stop < size):
+    is_folded = any(not one.told.startswith(pieces.NEXT) for one in window.folds)
+    if not window.short and (window.start or is_folded or window.stop < size):
         rest = f"--steps {entry.place.partition('.')[0]}" if entry.place[0].isdigit() else \
             f"--from {entry.place}:{window.base + window.stop * (window.stop < size)}"
         before = f"from character {window.start}; " if window.start else ""
-        more = f"{size - window.stop} more" if window.stop < size else "the frames"
+        more = f"{size - window.stop} more" if window.stop < size else "the frames" if all(
+            one.told.endswith("frames more\n") for one in window.folds) else "what is left out"
         lines.append(f"  … {before}{more}: {rest}")
     return lines
 

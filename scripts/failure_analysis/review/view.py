@@ -13,16 +13,19 @@ from failure_analysis.patterns import re_compile
 from failure_analysis.review import compact, parts, pieces
 from failure_analysis.review.drawn import Short
 from failure_analysis.review.policies import Known
-from failure_analysis.review.timeline import Call, Step, Timeline, calls
+from failure_analysis.review.timeline import Call, Step, Timeline, calls, is_talk
 
 TOKENS = 6000
 CHARACTERS_PER_TOKEN = 4
 LONG = 20_000 * CHARACTERS_PER_TOKEN  # characters of a datapoint of which an outline comes first
+# Of a message; less where the run would not be seen to its end.
+_SAID = (1200, 700, 450, 300, 200, 150)
 # How much of a text the first view gives, at the default size.
 _CAPS = {"question": 3000, "answer": 3000, "expected": 3000, "judge": 3000, "system": 6000,
-         "said": 1200, "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
-         "reasoning": 1200}
+         "said": _SAID[0], "call": 1500, "looked_up": 300, "written": 120, "failed": 600,
+         "reasoning": _SAID[0]}
 _LEAST = 160
+_SPOKEN = 600  # of a user's words in a talk, and of what an agent says before it changes something
 _SHORT = 900  # characters of a look-up that is not cut
 _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked for
 _END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
@@ -30,8 +33,11 @@ _LONG_REASONING = 10_000
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
 _ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
 LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
+_WORD = 20  # characters of a word that is not cut
 # Ids, not dates or amounts.
-_TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d])(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_TELLING = re_compile(r"(?=.*\d)(?=.*[^\W\d]|\d{8,}\Z)(?!\d{4}-\d\d-\d\d)\S{4,40}")
+_MOST_ALIKE = 3  # messages of somebody who may say the same to whatever is said
+_VALUE = re_compile(r': "([^"]{2,60})"')  # of what is expected
 _RANGE = re_compile(r"(\d+)(?:(-)(\d*))?")
 
 
@@ -47,7 +53,7 @@ class Entry(NamedTuple):
 class Window(NamedTuple):
     """Characters start-stop of an entry and `picks` of the rest (values that the run uses later),
     or where the same text stands (`same_as`; `picks` are then the lines that differ), or what is
-    shown in its place (`short`). `folds`: it has tracebacks, whose frames are counted."""
+    shown in its place (`short`). `folds` are left out of it."""
 
     entry: Entry
     start: int
@@ -56,7 +62,12 @@ class Window(NamedTuple):
     same_as: str = ""
     base: int = 0  # characters of the same place that stand before, as a call's before its result
     short: str = ""
-    folds: bool = False
+    folds: tuple[pieces.Fold, ...] = ()
+
+    def size(self) -> int:
+        """How many characters of the text itself it shows."""
+        return self.stop - self.start - sum(
+            min(fold.stop, self.stop) - fold.start - len(fold.told) for fold in self.folds)
 
 
 class View(NamedTuple):
@@ -98,8 +109,13 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
         left = total - sum(window.stop - window.start for window in told.windows)
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
-    return _fitted(shown, entries[first:], asked, before or {}, offset, _scaled(asked),
-                   _telling(row, line), shorts)
+    telling, caps = _telling(row, line), _scaled(asked)
+    for cap in _SAID:  # long messages give way, that the run is seen to its end
+        caps["said"] = caps["reasoning"] = cap * max(asked.tokens, TOKENS) // TOKENS
+        told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts)
+        if asked.start or not told.more:
+            break
+    return told
 
 
 def whole(row: Mapping[str, Any], line: Timeline) -> View:
@@ -196,14 +212,17 @@ def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
 def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
             offset: int, caps: Mapping[str, int] | None,
             telling: frozenset[str] = frozenset(),
-            shorts: Mapping[str, Short] = MappingProxyType({})) -> View:
+            shorts: Mapping[str, Short] = MappingProxyType({}), is_answered: bool = False
+            ) -> View:
     """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
-    of it)."""
-    room, more, left, said = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, ""
+    of it); with the answer itself, where `is_answered`, or the step that says it has no room."""
+    room, more, left, said, heard = asked.tokens * CHARACTERS_PER_TOKEN, None, 0, "", ""
     spoken = {step.part: str(step.index) for step in shown.line.steps if step.part}
     earlier = dict(before)  # only what was shown whole need not be shown again
     bases, windows = _bases(shown.entries), []
-    answered, judged = _answered(entries), _text_of("judge", entries) or ""
+    answered = None if is_answered else _answered(entries)
+    deciding = _deciding(shown.line, entries)
+    judged, folds = _text_of("judge", entries) or "", _folds(shown, entries)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -221,15 +240,39 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
             left += len(text) - begin
             continue
         window = _in_short(entry, short, room, caps) or _window(
-            entry, begin, room, None if is_asked else caps, telling, said, judged)
+            entry, begin, room, None if is_asked else caps, telling, said,
+            judged if entry.kind == "answer" else heard, entry.place in deciding,
+            [] if caps is None or is_asked else folds[number])
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
+        heard += text
         windows.append(window._replace(base=bases[entry]))
         if window.short or (begin, window.stop) == (0, len(text)) \
                 or (entry.kind == "system" and not begin):
             name = spoken.get(entry.part.name, entry.place)
             earlier[text] = Known(f"step {name}" if name[0].isdigit() else name)
-        room -= len(window.short) or window.stop - begin + sum(map(len, window.picks)) + 20
-    return shown._replace(windows=windows, more=more, left=left)
+        room -= len(window.short) or window.size() + sum(map(len, window.picks)) + 20
+    told = shown._replace(windows=windows, more=more, left=left)
+    if answered and more and answered.where not in {_place(one.entry) for one in windows}:
+        return _fitted(shown, entries, asked, before, offset, caps, telling, shorts, True)
+    return told
+
+
+def _folds(shown: View, entries: Sequence[Entry]) -> list[list[pieces.Fold]]:
+    """What is left out of each text; messages are held against earlier ones of their agent and
+    against the next one, but in a talk."""
+    decides = frozenset(_VALUE.findall(_text_of("expected", shown.entries) or ""))
+    agents = {str(step.index): step.agent for step in shown.line.steps}
+    lines: dict[str, dict[str, str]] = {}
+    spoken, folds = is_talk(shown.line), []
+    for entry, then in zip(entries, [*entries[1:], None], strict=False):
+        of_agent = lines.setdefault(agents.get(entry.place, ""), {})
+        folds.append(pieces.folds(
+            entry.part.text, of_agent if entry.kind == "said" and not spoken else None, decides,
+            *((then.part.text, then.place) if then and then.kind == "said" else ("", ""))))
+        if entry.kind == "said":
+            for told in entry.part.text.split("\n"):
+                of_agent.setdefault(told.strip(), entry.place)
+    return folds
 
 
 def _in_short(entry: Entry, short: Short | None, room: int,
@@ -244,31 +287,58 @@ def _in_short(entry: Entry, short: Short | None, room: int,
 
 
 def _window(entry: Entry, begin: int, room: int, caps: Mapping[str, int] | None,
-            telling: Set[str], said: str, judged: str) -> Window:
+            telling: Set[str], said: str, heard: str, is_spoken: bool,
+            folds: Sequence[pieces.Fold]) -> Window:
     """As much of a text as its cap and the room allow; of the rest of a look-up the pieces that
-    tell something that was not `said`, of a message its end, of a program where it is `judged` to
-    have failed."""
+    tell something that was not `said`, of a message its end, and of one that is to be brief the
+    lines with numbers that were not `heard`."""
     text = entry.part.text
     short = entry.kind == "looked_up" and len(text) <= _SHORT
     cap = len(text) if caps is None or short else caps[entry.kind]
+    if is_spoken and caps is not None:
+        cap = max(cap, _SPOKEN)
     if entry.kind == "said" and cap < len(text):
         cap += sum(len(found) - TOKEN for found in LONG_TOKEN.findall(text, begin, begin + cap))
-    frames = list(pieces.FRAMES.finditer(text, begin)) if caps is not None else []
-    for found in frames:
-        cap += len(found[2]) if found.start(2) < begin + cap else 0
+    for fold in folds:
+        if begin <= fold.start < begin + cap:
+            cap += fold.stop - fold.start
+            room += fold.stop - fold.start
     stop = min(len(text), begin + min(cap, room))
+    is_brief = entry.kind == "said" and cap < _SAID[0] and stop < len(text)
     if not begin and 0 < len(text) - stop < _LEAST // 2 and stop < room:
         stop = len(text)  # to say that so little is cut would take as much
+    elif is_brief:
+        stop = max(text.rfind(" ", begin + 1, stop), stop - _WORD)
     picks: tuple[str, ...] = ()
     if entry.kind == "looked_up" and stop < len(text):
         picks = pieces.picks(text, stop, {value for value in telling if value not in said})
     elif entry.kind in _ENDED and not begin and stop < min(len(text), room) - _LEAST_CUT:
-        news = pieces.conclusions(text, stop) if entry.kind == "reasoning" and \
-            len(text) > _LONG_REASONING else \
-            pieces.around(text, stop, judged) if entry.kind == "answer" else ()
+        news = pieces.news(text[stop:-_END], heard + text[:stop]) if is_brief else ()
+        if entry.kind == "reasoning" and len(text) > _LONG_REASONING:
+            news = pieces.conclusions(text, stop)
+        if entry.kind == "answer":
+            news = pieces.around(text, stop, heard)
         end = text[-_ENDED[entry.kind]:]
-        picks = (*news, end.partition(" ")[2] or end)
-    return Window(entry, begin, stop, picks, folds=any(found.start() < stop for found in frames))
+        is_said = any(fold.stop > len(text) - _END and fold.told.startswith(pieces.NEXT)
+                      for fold in folds)
+        picks = (*news, *([] if is_said else [end.partition(" ")[2] or end]))
+    return Window(entry, begin, stop, picks, folds=tuple(
+        fold for fold in folds if begin <= fold.start < stop))
+
+
+def _deciding(line: Timeline, entries: Sequence[Entry]) -> set[str]:
+    """The steps of a talk that are shown rather whole: what the user says, and what the agent says
+    last before it changes something. Who only says the same is no user."""
+    users = {str(step.index) for step in line.steps if step.role == "user"}
+    heard = [entry.part.text for entry in entries if entry.place in users]
+    if len(heard) > _MOST_ALIKE and len(set(heard)) <= len(heard) // 2:
+        return set()
+    said, last = {str(step.index) for step in line.steps if step.role == "user"}, ""
+    for step in line.steps:
+        last = str(step.index) if step.part and step.role == "assistant" else last
+        if any(call.writes for call in step.calls):
+            said.add(last)
+    return said if is_talk(line) else set()
 
 
 def _answered(entries: Sequence[Entry]) -> Known | None:
