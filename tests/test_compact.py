@@ -137,7 +137,7 @@ def test_long_messages_give_way_that_the_run_is_seen_to_its_end(show):
     assert text.count("First words.") == 30 and text.count(" Shall I?\n") == 30
     assert text.count("  … In all that is $1,234.\n") == 1  # said again it is no news
     assert len(text) < 25_000 and "NOT SHOWN" not in text
-    assert show(talk[:3]).count("In all that is $1,234.\n  SKU1 is there.\n") == 3
+    assert "\n  In all that is $1,234.\n  SKU1 is there.\n" in show(talk[:3])
 
 
 def test_json_of_any_shape_is_shown(show):
