@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> int:
                         help="the first unreviewed failing datapoint with these properties: mode, "
                              "model, run, item, task, outcome, dimension, bucket, fault, why")
     parser.add_argument("--steps", metavar="A-B",
-                        help="only these steps: one whole (17), of a range (40-52, 40-) of each "
-                             "text up to 2,000 characters")
+                        help="only these steps: some whole (17 or 3,9), of a range (40-52, 40-) "
+                             "of each text up to 2,000 characters")
     parser.add_argument("--outline", action="store_true",
                         help="a line for each step, alike ones folded (of traces over 20,000 "
                              "tokens it comes first)")

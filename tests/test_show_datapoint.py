@@ -242,7 +242,9 @@ def test_steps_are_shown_whole_alone_and_in_an_outline(run_script, talk):
     assert re.findall(r"(?m)^\d+\.0 ", whole) and "\nquestion" not in whole
     outline = shown(run_script, talk, "m/1", "--outline")
     assert "An outline: " in outline and "W book" in outline
-    for wanted in ("99", "5-2", "x", "3-99-"):
+    some = shown(run_script, talk, "m/1", "--steps", "1,5-6")
+    assert re.findall(r"(?m)^(\d+)\.0 ", some) == ["1", "5"]
+    for wanted in ("99", "5-2", "x", "3-99-", "3,", "2,99"):
         assert "the steps are 0 to" in shown(run_script, talk, "m/1", "--steps", wanted, code=1)
     for both in (("--steps", "1", "--outline"), ("--steps", "1", "--from", "2")):
         assert run_script("show_datapoint.py", talk, "m/1", *both).returncode == 2

@@ -177,17 +177,21 @@ def _of_call(call: Call, by_name: Mapping[str, parts.Part]) -> Iterator[Entry]:
 
 
 def _of_steps(entries: Sequence[Entry], wanted: str, line: Timeline) -> list[Entry]:
-    """The texts of a range of steps: 17, 40-52 or 40-."""
-    found = _RANGE.fullmatch(wanted)
+    """The texts of steps and ranges of them: 17; 40-52; 3,9,40-."""
     last = len(line.steps) - 1
-    low = int(found[1]) if found else -1
-    high = low if found and not found[2] else int(found[3] or last) if found else -1
-    if not found or not 0 <= low <= min(high, last):
-        raise files.Refusal(f"--steps {wanted}: " + (
-            f"the steps are 0 to {last}; give one, or a range such as 4-9" if line.steps else
-            "it has no messages, so no steps; its parts are shown with --from PART"))
+    steps: set[int] = set()
+    for one in wanted.split(","):
+        found = _RANGE.fullmatch(one.strip())
+        low = int(found[1]) if found else -1
+        high = low if found and not found[2] else int(found[3] or last) if found else -1
+        if not found or not 0 <= low <= min(high, last):
+            raise files.Refusal(f"--steps {wanted}: " + (
+                f"the steps are 0 to {last}; give one, several (3,9) or a range such as 4-9"
+                if line.steps else
+                "it has no messages, so no steps; its parts are shown with --from PART"))
+        steps.update(range(low, min(high, last) + 1))
     return [entry for entry in entries
-            if _is_step(entry) and low <= int(entry.place.partition(".")[0]) <= high]
+            if _is_step(entry) and int(entry.place.partition(".")[0]) in steps]
 
 
 def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
