@@ -34,6 +34,7 @@ _CLOSED = re.compile(
     rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
     rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|"
+    rf": {_LIST}\?|"
     rf"[(\"']([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"']", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
 _SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",

@@ -12,7 +12,9 @@ _FORMS = {
             r"variable name|file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|"
             r"regular expr|"
             r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
-            r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
+            r"\b(keep|preserv|cop[yi]|retain|mind|match|respect|observ)\w* (the |its |their )?"
+            r"(case|capitals)\b|\b(case|capitals) as (is|in|it|they|given|printed|written|shown)\b|"
+            r"\b(own|exact|same|original) case\b|"
             r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b|\b(capital|small) "
             r"['\"‘“`]?[a-z]['\"’”`]?(?![\w'’ ])|\b(with|has|have|using) (a |an |its |the )?"
             r"(initial |inner |leading |two |three )?capitals?\b(?! of| cit| gain)",

@@ -153,6 +153,7 @@ _TECHNICAL = re.compile(
     r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
     r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
+    r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
     r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
 _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
@@ -160,6 +161,10 @@ _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is 
             r"not connected|out of order|"
             r"offline|disabled)\b|no (?:handler|implementation|backend|executor) "
             r"(?:is )?(?:registered|found|configured|for)\b)")
+# The program that a tool starts is not there.
+_NO_PROGRAM = (r"(?:[\w./-]*\benv: )[\"'‘`]?[\w.+-]+[\"'’`]?: no such file or directory|"
+               r"(?:error: )?spawn [\w./-]+ enoent|[\w./-]+: bad interpreter\b|"
+               r"[\"'‘`]?[\w./-]+[\"'’`]? is not recognized as an internal")
 # A result that is nothing but such words, whatever it is called.
 _FAILED = re.compile(
     r"^\W*(?:(?:the )?(?:\w+[ _-])?(?:upstream|gateway|backend|server|service|provider|proxy|api|"
@@ -179,7 +184,7 @@ _FAILED = re.compile(
     r"(?:[\w./-]+: )*(?:fork: |line \d+: )?(?:cannot allocate|resource temporarily unavailable|"
     r"segmentation fault|bus error|illegal instruction|killed\W*$|out of memory|"
     r"too many open files|input/output error|exec format error|cannot open shared object|"
-    r"command not found\W*$)|"
+    r"command not found\W*$)|" + _NO_PROGRAM + r"|"
     r"(?:\w+: )?(?:container|sandbox|pod|vm) (?:was )?(?:killed|oom\w*|evicted|stopped|exited)|"
     r"curl: \(\d+\)|"
     r"(?:\w+: )?(?:target )?(?:page|browser|context|tab)[^\n]{0,40}(?:has been closed|crashed|"
@@ -287,6 +292,15 @@ _NO_REPLY = re.compile(
     r"answer|output|json)", re.I)
 _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
                     r"unreachable|timed? ?-?out", re.I)
+
+
+_STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
+                      r"cannot allocate memory|disk quota exceeded|too many open files|read-only file system", re.I)
+
+
+def starved(log: str) -> bool:
+    """Whether the log of tests says that their machine had no room left."""
+    return bool(_STARVED.search(log))
 
 
 def uncollected(judge: str) -> bool:

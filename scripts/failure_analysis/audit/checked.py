@@ -21,7 +21,11 @@ _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?
 _SHARE_BEHIND = re.compile(r"\b(?:tests?|checks?|cases?) (?:passed|ok)[:=]? "
                            r"(\d{1,9})(?: of |/)(\d{1,9})\b", re.I)
 _PASSED = re.compile(r"\b[1-9]\d* (?:tests? )?(?:passed|passing|ok)\b|^OK\b|^ok\s|\ball \w+ passed|"
-                     r"^PASS\b", re.M | re.I)
+                     r"^PASS\b|\b[1-9]\d* (?:runs?|tests?|examples?|scenarios?|specs?|cases?)\b"
+                     r"[^\n]{0,40}?\b0 failures?\b|\bTests run: [1-9]\d*, Failures: 0, Errors: 0|"
+                     r"^# fail 0\b", re.M | re.I)
+_OF_A_GRADER = re.compile(r"hidden|official|private|held[_ -]?out|grad(?:er|ing)\b|evaluat|judge",
+                          re.I)
 _NONE_RAN = re.compile(
     r"\b(?:0|no|zero) (?:unit )?(?:tests?|test cases|specs|test files)(?: were| was)? "
     r"(?:collected|run|ran|executed|found|discovered|selected)\b|\bcollected 0 items|"
@@ -192,12 +196,47 @@ def failed(judge: str) -> bool:
         and all(one.startswith("FAIL") for one in checks)
 
 
-def own_failed(row: Seen) -> bool:
-    """Whether the last tests that a datapoint ran failed, with no change after them."""
+def _last(row: Seen) -> Made | None:
+    """The last run of tests of a datapoint that says how they went, with no change after it."""
     ran = [place for place, one in enumerate(row.made) if _is_test(one)
            and outcome(one.result) is not None]
-    return bool(ran) and outcome(row.made[ran[-1]].result) is False and not any(
-        required.writes(one.tool) and not shell.looks(one) for one in row.made[ran[-1] + 1:])
+    return row.made[ran[-1]] if ran and not any(
+        required.writes(one.tool) and not shell.looks(one)
+        for one in row.made[ran[-1] + 1:]) else None
+
+
+def own_failed(row: Seen) -> bool:
+    """Whether the last tests that a datapoint ran failed, with no change after them."""
+    last = _last(row) if row.made else None
+    return last is not None and outcome(last.result) is False
+
+
+def last_log(row: Seen) -> str:
+    """The log of the last tests that a datapoint ran, with no change after them; else blank."""
+    last = _last(row) if row.made else None
+    return last.result if last else ""
+
+
+def graded(row: Seen) -> bool:
+    """Whether the last tests of a datapoint were those of who grades it, as their call says."""
+    last = _last(row) if row.made else None
+    return last is not None and not shell.command(last) and bool(
+        _OF_A_GRADER.search(f"{last.tool} {last.arguments}"))
+
+
+def green(row: Seen) -> bool:
+    """Whether the log of who grades a datapoint says that all passed, and nothing else: that of its
+    last tests, or the words of its judge."""
+    if graded(row):
+        return outcome(last_log(row)) is True
+    return 0 < len(row.judge) < _SHORT and outcome(row.judge) is True \
+        and bool(_ALL_GREEN.fullmatch(row.judge))
+
+
+_ALL_GREEN = re.compile(
+    r"(?:[\W\d]|\b(?:all|tests?|checks?|cases?|pass(?:ed|ing|es)?|ok|green|in|s|ms|of|suite|hidden|"
+    r"unit|results?|failed|failures?|errors?|skip(?:ped|s)?|warnings?|runs?|assertions?|examples?|"
+    r"pending|total|log|junit|pytest|ran|time|seconds?)\b)+", re.I)
 
 
 def none_ran(judge: str) -> bool:

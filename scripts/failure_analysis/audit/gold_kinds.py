@@ -40,6 +40,9 @@ _KINDS = (
     _Asked("month", ("month",), re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
     _Asked("day of the week", ("day",), re.compile(
         r"\b(?:what|which) (?:day of the week|weekday)\b", re.IGNORECASE), _DAY, 7),
+    _Asked("list or matrix", ("matrix", "vector", "list", "array"), re.compile(
+        r"\bas an? (?:\w+ )?(?:matrix|vector|list|array)\b", re.IGNORECASE),
+           re.compile(r"[\[(][^\])]*,[^\])]*[\])]|[&,].*\\\\"), 0),
     _Asked("name of somebody", ("who", "name of"), re.compile(
         r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the) name of\b", re.IGNORECASE),
            re.compile(r"^[^\d]*[A-Z][^\d]+$"), 0))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from failure_analysis.audit import broken, look_ups, lost, required, shell
+from failure_analysis.audit import broken, checked, look_ups, lost, required, shell
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
@@ -92,7 +92,7 @@ def _silent(row: Seen, whole: Whole) -> bool:
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
     """A call was executed again under its id, or once and has two results."""
-    again = _repeated(row)
+    again = _repeated(row) or _twice(row, item)
     return bool(again) and (any(required.writes(made.tool) and _DUPLICATE.search(made.result)
                                 for made in again)
                             or not _ids_restart(item, {made.ident for made in again}))
@@ -118,6 +118,20 @@ def _repeated(row: Seen) -> list[Made]:
         else:
             again.append(made)
     return again
+
+
+def _twice(row: Seen, item: Item) -> list[Made]:
+    """Second results of one write of a failing row that say the same, where others that passed got
+    one for this call."""
+    if row.outcome != "fail" or not any(made.tool.startswith(_NO_CALL) for made in row.made):
+        return []
+    first = {made.ident: made for made in reversed(row.made) if made.ident}
+    return [made for made in row.made if made.tool.startswith(_NO_CALL) and made.ident in first
+            and required.writes((one := first[made.ident]).tool) and not shell.looks(one)
+            and one is not made and any(
+                other.outcome == "pass" and look_ups.key(one) in map(look_ups.key, other.made)
+                and not any(each.tool.startswith(_NO_CALL) for each in other.made)
+                for other in item.rows)]
 
 
 def _ids_restart(item: Item, again: set[str | None]) -> bool:
@@ -174,7 +188,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
     return row.outcome == "fail" and (
-        broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
+        checked.graded(row) and broken.starved(checked.last_log(row))
+        or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or broken.uncollected(row.judge)
         and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
@@ -203,7 +218,8 @@ def _in_mid_text(row: Seen) -> bool:
 
 def _breaks_off(row: Seen) -> bool:
     """Whether the answer ends in the midst of a sentence."""
-    return bool(row.answer.strip()) and not _ENDED.search(row.answer[-50:])
+    return bool(row.answer.strip()) and (not _ENDED.search(row.answer[-50:])
+                                         or row.answer.count("```") % 2 == 1)
 
 
 def _getting_on(made: Sequence[Made]) -> bool:
@@ -282,8 +298,10 @@ _RULES: tuple[tuple[str, str, _Test], ...] = (
 
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
     first = rows[0]
-    if rule == "executed_again":
-        shown = "\n".join(map(shell.in_words, _repeated(first)[:5]))
+    if rule == "not_checked" and not first.judge:
+        shown = checked.last_log(first)
+    elif rule == "executed_again":
+        shown = "\n".join(map(shell.in_words, (_repeated(first) or _twice(first, item))[:5]))
     elif rule == "tool_broken":
         shown = "\n".join(shell.in_words(made) for made in first.made
                           if _failed(made) and _works_for_nobody(made, item, whole))

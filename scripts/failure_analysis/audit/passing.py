@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
+from failure_analysis.audit import (
+    blank,
+    checked,
+    dimensions,
+    forbidden,
+    required,
+    shell,
+    undone,
+    wording,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
@@ -65,7 +74,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
             one.how == "missing" for one in open_[row.ident])),
         ("required_elsewhere", "made a required call for another object alone",
          lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
-         and not all(open_.values()) and (required.state(row) is not True or len(
+         and not all(open_.values()) and (dimensions.state(row) is not True or len(
              {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS)),
         ("empty_answer", "are empty: no answer, no call",
          lambda row: expects is not False and _is_empty(row)
@@ -81,7 +90,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: (expects is True or "?" not in row.answer and (
              peers() or _asks_for_a_text(item, row, passed)))
          and _gives_up(row.answer, item.expected) and not shell.wrote(row)
-         and (due == [] or required.state(row) is not True)
+         and (due == [] or dimensions.state(row) is not True)
          and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
         ("only_refused", "were refused each write that they tried, and say so",
          lambda row: due is None and expects is not False and _only_refused(row, passed)
@@ -90,16 +99,16 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
          lambda row: checked.none_ran(row.judge)),
         ("check_failed", "are judged by checks that say that they failed",
          lambda row: checked.failed(row.judge)),
-        ("own_tests_failed", "failed their own last tests, where all are to pass",
-         lambda row: bool(checked.GREEN_DUE.search(
-             f"{item.question} {tool_calls.result_text(item.expected)}"))
-         and checked.own_failed(row)),
+        ("own_tests_failed", "failed their last tests, which were graders' own or are all to pass",
+         lambda row: checked.own_failed(row) and (checked.graded(row) or bool(
+             checked.GREEN_DUE.search(
+                 f"{item.question} {tool_calls.result_text(item.expected)}")))),
         ("nothing_changed", "are judged by a log that shows no change of any file",
          lambda row: checked.changed_nothing(row) is not None and not idle()),
         ("forbidden_changed", "changed a file that the question forbids to change",
          lambda row: bool(forbidden.changed(row, item.question))),
         ("others_wrote", "wrote nothing, where others that passed did",
-         lambda row: due is None and not shell.wrote(row) and required.state(row) is not True
+         lambda row: due is None and not shell.wrote(row) and dimensions.state(row) is not True
          and (bool(others()) and row.model not in others()
               or file_due()))]
 
@@ -123,7 +132,8 @@ def _expects(item: Item, due: list[Call] | None) -> bool | None:
     if item.expected is None:
         return None
     text = tool_calls.result_text(item.expected).strip()
-    if not text.strip("[]{}\" "):
+    if not text.strip("[]{}\" ") or isinstance(item.expected, dict) and not (
+            "".join(item.texts).strip() or text.count("true") + text.count("false")):
         return False
     return not wording.denies(text)
 
@@ -176,7 +186,7 @@ def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
     wrote with the same tool."""
     tried = [one.tool for one in row.made if required.writes(one.tool) and not shell.looks(one)]
     return bool(tried) and not shell.wrote(row) and wording.withdraws(row.answer) \
-        and required.state(row) is not True and any(
+        and dimensions.state(row) is not True and any(
             one.tool in tried for other in passed for one in shell.wrote(other))
 
 
@@ -192,7 +202,7 @@ def _always(row: Seen, whole: Whole) -> bool:
     kind = required.answer_kind(row)
     wordy = kind in (EMPTY, REFUSED) or len(row.answer.split()) >= _FEW_WORDS
     return (kind == run.answer and wordy and (kind != EMPTY or len(whole.runs) > 1)
-            and required.state(row) is not True)
+            and dimensions.state(row) is not True)
 
 
 def _in_gold(answer: str, expected: object) -> bool:

@@ -227,7 +227,8 @@ def _may_be_cut(text: str, acts: bool) -> bool:
     if re.fullmatch(r"\d{1,3}(?:,\d{3})*,\d{1,2}", text):
         return True
     return re.search(r"\d", text) is not None and not re.fullmatch(r"[-+]?\d+\.\d+", text) \
-        and len(text) in range(3 if acts else _LONG_ENOUGH if text.isdigit() else 4, 60)
+        and len(text) in range((2 if text[0].isalpha() else 3) if acts
+                               else _LONG_ENOUGH if text.isdigit() else 4, 60)
 
 
 def _record(item: Item) -> str:

@@ -296,7 +296,8 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
 
 # What is so after a deed, as a sentence may say it.
 _STATES = re_compile(
-    rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;])|"
+    rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;:]| [-–—] )|"
+    r"\w+ed successfully\b|"
     r"\b(?:is|are)(?: now)? (?:active|open|closed|on|off|live|enabled|disabled|blocked|up|"
     r"running|ready|correct|gone|there|in stock|free|on board)\b", re.I)
 
