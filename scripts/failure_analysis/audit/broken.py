@@ -295,7 +295,8 @@ _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|cr
 
 
 _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
-                      r"cannot allocate memory|disk quota exceeded|too many open files|read-only file system", re.I)
+                      r"cannot allocate memory|disk quota exceeded|too many open files|"
+                      r"read-only file system", re.I)
 
 
 def starved(log: str) -> bool:

@@ -52,6 +52,7 @@ _UNDER_WAY = re_compile(
     r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
+_WHOLLY = re_compile(r"\b(?:complete[dl]?y?|finish\w*|done|wholly|fully)\b", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
@@ -169,14 +170,27 @@ def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
 
 def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     """What a datapoint reports as done and was believed, though its state is judged wrong and a
-    call that was due is missing or failed, or was made with other arguments."""
+    call that was due was not made, failed, or was made for a part of what is said to be done."""
     if not due or dimensions.state(row) is not False or not any(
             value is True and dimensions.of_words(name) for name, value in row.scores.items()):
         return None
     left = required.unmet(due, shell.judged(row.made))
-    told = wording.states(row.answer or row.spoken) if left else []
-    return Claim(told[0], f"Not done as required: {required.spelled(left[0].call)}") \
-        if told else None
+    told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
+        if left else []
+    if told and len(left) < len(due):  # a part was done, and may be what is told
+        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)]
+    spare = {one.tool for one in shell.wrote(row)
+             if not any(required.fulfils(one, call) for call in due)} if told else ()
+    for one in left if told else ():
+        part = one.nearest and _words_of(one.nearest.arguments) < _words_of(one.call.arguments)
+        if one.how != "other" or one.call.name not in spare or part and any(
+                map(_ALL.search, told)):
+            return Claim(told[0], f"Not done as required: {required.spelled(one.call)}")
+    return None
+
+
+def _words_of(arguments: object) -> set[str]:
+    return set(re.findall(r"[\w./=-]+", tool_calls.result_text(arguments)))
 
 
 def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
@@ -326,10 +340,11 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     if answers and not _other_figure(row, lacking) and not _said_otherwise(row) \
             or _lines_alone(row, expected):
         return True
-    if not (named or lacking) or not all(map(dimensions.of_words, named)) or _said_otherwise(row):
+    if not (named or lacking) or not all(map(dimensions.of_words, named)) \
+            or _said_otherwise(row) or lacking and _other_figure(row, lacking):
         return False
     return state is True and bool(named) or exact and (
-        bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+        bool(lacking) or not known and bool(named))
 
 
 def _lines_alone(row: Seen, expected: object) -> bool:

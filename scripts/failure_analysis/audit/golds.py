@@ -314,10 +314,12 @@ def states(question: str, gold: str) -> bool:
 
 
 _HINT = re_compile(
-    r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note (?:to|for) (?:the )?(?:self|(?:grad|annotat|judg|"
-    r"review|evaluat|mark|check|label)\w+)|(?:grader|annotator|judge|reviewer)['’]?s?[ -]note)\b"
+    r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note (?:to|for) (?:the )?(?:self|(?:grad|annotat|"
+    r"judg|review|evaluat|mark|check|label)\w+)|"
+    r"(?:grader|annotator|judge|reviewer)['’]?s?[ -]note)\b"
     r"\W{1,3}(?:(?:the )?(?:answer|result|solution|gold|expected|key|target|correct)"
-    r"(?: (?:answer|value|output))?(?: is|:| =)? |it is |it's |try |use |think of )?", re.IGNORECASE)
+    r"(?: (?:answer|value|output))?(?: is|:| =)? |it is |it's |try |use |think of )?",
+    re.IGNORECASE)
 _DOES_IT = re_compile(r"[`'\")]*,? (?:does it|does the (?:job|trick)|works|will do|is (?:right|"
                       r"correct|the (?:answer|one|right|correct|solution))|would be "
                       r"(?:right|correct))\b",

@@ -28,8 +28,9 @@ _LOOKS = re_compile(
     r"git (?:status|log|diff|show|branch$|branch (?:-[arv]+|--merged|--no-merged|--list)|remote -v|"
     r"rev-parse|rev-list|ls-files|ls-remote|blame|describe|shortlog|reflog|grep|stash list|tag -l|"
     r"config (?:--(?:local|global) )?(?:--get\S*|--list|-l))|"
-    r"docker (?:ps|logs|images|inspect)|(?:kubectl|oc|helm)(?: --?[\w-]+(?:[ =](?!-)\S+)?)*? (?:get|"
-    r"describe|logs|top|explain|list|ls|status|history|rollout (?:status|history)|config view)|"
+    r"docker (?:ps|logs|images|inspect)|(?:kubectl|oc|helm)(?: --?[\w-]+(?:[ =](?!-)\S+)?)*? "
+    r"(?:get|describe|logs|top|explain|list|ls|status|history|"
+    r"rollout (?:status|history)|config view)|"
     r"pip (?:list|show|freeze)|\S+ (?:--version|--help)|"
     # A program with words of its own, of which the last is to look, or to try without doing it.
     r"(?!(?:rm|mv|cp|ln|touch|mkdir|rmdir|ch\w+|p?kill\w*|tee|dd|make|bash|z?sh|python\S*|node|perl|"
