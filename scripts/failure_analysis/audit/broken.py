@@ -306,7 +306,7 @@ def starved(log: str) -> bool:
 
 def uncollected(judge: str) -> bool:
     """Whether the log of tests says that their own set-up lacks a module."""
-    return bool(_UNCOLLECTED.search(judge))
+    return "conftest.py" in judge and bool(_UNCOLLECTED.search(judge))
 
 
 def unchecked(judge: str, acted: bool, json_asked: bool = False) -> bool:

@@ -133,8 +133,7 @@ _LONGEST_LOG = 2_000
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (_tests, _compared, _nothing_changed, _words, _counts, _all_there, _none_left,
-                 _state_differs):
+    for find in (*(_OF_CALLS if row.made else ()), *(_OF_JUDGE if row.judge else ())):
         if found := find(row, question):
             return found
     return None
@@ -160,14 +159,12 @@ def outcome(log: str) -> bool | None:
 def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that tests pass, where the last run of them, or else the judge's log, has a failure.
     What was changed after it may have mended them, unless it says that it ran them."""
-    if not row.made and not row.judge:
+    if not (any(map(_is_test, row.made)) if row.made else _log(row.judge)):
         return None  # no log that could say otherwise
     text = row.answer or row.spoken
     text = _CODED.sub(" ", text) if "`" in text else text
     low = text.lower()
-    if not any(map(low.__contains__, _GREEN_WORDS)) \
-            or not (any(map(_is_test, row.made)) if row.made else _log(row.judge)) \
-            or not _GREEN.search(text):
+    if not any(map(low.__contains__, _GREEN_WORDS)) or not _GREEN.search(text):
         return None
     claims = [one for one in _sentences(text) if _GREEN.search(one) and not _UNSURE.search(one)
               and not any(int(a) < int(b) for a, b in _OF.findall(one))]
@@ -219,7 +216,9 @@ def last_log(row: Seen) -> str:
 
 def graded(row: Seen) -> bool:
     """Whether the last tests of a datapoint were those of who grades it, as their call says."""
-    last = _last(row) if row.made else None
+    if not any(_is_test(one) and not shell.command(one) for one in row.made):
+        return False
+    last = _last(row)
     return last is not None and not shell.command(last) and bool(
         _OF_A_GRADER.search(f"{last.tool} {last.arguments}"))
 
@@ -229,8 +228,8 @@ def green(row: Seen) -> bool:
     last tests, or the words of its judge."""
     if graded(row):
         return outcome(last_log(row)) is True
-    return 0 < len(row.judge) < _SHORT and outcome(row.judge) is True \
-        and bool(_ALL_GREEN.fullmatch(row.judge))
+    return 0 < len(row.judge) < _SHORT and bool(_ALL_GREEN.fullmatch(row.judge)) \
+        and outcome(row.judge) is True
 
 
 _ALL_GREEN = re.compile(
@@ -385,3 +384,7 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
         rf"(?<!\w)['\"]?{thing}['\"]?(?: (?:occurs|appears|is used|was found|found))? "
         rf"(?:\w+ )?([1-9]\d*) times?\b|\b([1-9]\d*) (?:times )?['\"]{thing}['\"]", row.judge, re.I)
     return (claim[0], row.judge[:300]) if counted else None
+
+
+_OF_CALLS = (_tests, _compared)
+_OF_JUDGE = (_tests, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)

@@ -136,6 +136,8 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
 def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
     """Whether the record could deny a claim at all: a call was refused or is missing, nothing was
     written, or the state is wrong."""
+    if not (due or row.made or row.scores or row.signals):
+        return False
     state, made = dimensions.state(row), {(one.by, one.tool) for one in row.made}
     if not due and state is not False and not (made and any(map(required.writes, whole.tools))):
         return False
@@ -174,6 +176,7 @@ def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     if not due or dimensions.state(row) is not False or not any(
             value is True and dimensions.of_words(name) for name, value in row.scores.items()):
         return None
+    due = [call for call in due if required.writes(call.name)]
     left = required.unmet(due, shell.judged(row.made))
     told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
         if left else []
@@ -197,7 +200,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
           tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
     held against a pass alone: a failing one may have gone another way."""
-    if dimensions.state(row) is True or not (due or row.made):
+    if not (due or row.made) or dimensions.state(row) is True:
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     text = (row.spoken or row.answer) if left else ""
@@ -334,8 +337,9 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     judged = [name for name, value in row.scores.items() if value is not None]
     named = [name for name in row.failed if len(judged) > 1 or dimensions.of_words(name)]
     lacking, known = _lacking(row, expected)
-    named = [name for name in named if not dimensions.WHOLE.match(name)] \
-        or ([] if exact and lacking else named)
+    if exact and lacking or not all(map(dimensions.VERDICT.match, named)):
+        named = [name for name in named if not (
+            dimensions.WHOLE if exact and lacking else dimensions.VERDICT).match(name)]
     answers = state is True and lacking and all(map(dimensions.of_answer, named))
     if answers and not _other_figure(row, lacking) and not _said_otherwise(row) \
             or _lines_alone(row, expected):

@@ -30,6 +30,7 @@ _ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
 # Dimensions that sum up the whole, and those of how it was done.
 WHOLE = re_compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
                    r"resolved|goal\w*|solved|score|result)$", re.I)
+VERDICT = re_compile(r"^(?:pass\w*|overall|success\w*|resolved|reward)$", re.I)
 _MANNER = re_compile(r"form|styl|polite|tone|concis|brief|length|limit|safe|harm|polic|speed|time|"
                      r"latenc|cost|efficien|step|turn|ground|cit|topic|relev|fluen|gramm|help|clar|"
                      r"plan|reason|quality|complet|cover|fact|faithful|truth|rubric|judg", re.I)
@@ -119,5 +120,5 @@ def beside_calls(row: Seen) -> list[str]:
     if len([name for name, value in row.scores.items() if value is not None]) < SEVERAL:
         return []
     mine = of_state(row)
-    return [name for name in row.failed if name not in mine and not WHOLE.match(name)
+    return [name for name in row.failed if name not in mine and not VERDICT.match(name)
             and not _CALLS.search(name.replace("_", " "))]

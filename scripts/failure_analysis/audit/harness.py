@@ -44,13 +44,19 @@ _NEW_CALLS = _SEVERAL = 3
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The runs of an item that broke, and its look-ups with two results."""
-    for rule, what, test in _RULES:
-        rows = [row for row in item.rows if test(row, item, whole)]
+    acted = [row for row in item.rows if row.made]
+    among = {_ALL: item.rows, _OPEN: [row for row in item.rows if row.outcome != "pass"],
+             _ACTED: acted, _OPEN_ACTED: [row for row in acted if row.outcome != "pass"]}
+    for rule, what, of, test in _RULES:
+        if not among[of]:
+            continue
+        rows = [row for row in among[of] if test(row, item, whole)]
         if rows:
             yield candidate(item, "harness", rule, f"{len(rows)} of {len(item.rows)} datapoints "
                             f"{what}", _sides(rows, rule, item, whole),
                             [row for row in rows if row.outcome != "unjudged"])
-    yield from look_ups.results(item)
+    if acted:
+        yield from look_ups.results(item)
 
 
 def _broke(row: Seen, item: Item, whole: Whole) -> bool:
@@ -277,23 +283,26 @@ def _repeats_itself(text: str) -> bool:
     return len(late) > 3 and len(set(late)) <= len(late) // 2
 
 
+# Which rows a rule can be about: all, those that did not pass, those with calls.
+_ALL, _OPEN, _ACTED, _OPEN_ACTED = range(4)
 _Test = Callable[[Seen, Item, Whole], bool]
-_RULES: tuple[tuple[str, str, _Test], ...] = (
-    ("infrastructure", "ended by an error of the infrastructure.", _broke),
-    ("empty", "are empty, and no end of the model's own is recorded.", _empty),
-    ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
-    ("session_lost", "lost the session in which they worked.", lost.session),
-    ("no_network", "failed in a sandbox without the network that the item needs.", lost.network),
+_RULES: tuple[tuple[str, str, int, _Test], ...] = (
+    ("infrastructure", "ended by an error of the infrastructure.", _ALL, _broke),
+    ("empty", "are empty, and no end of the model's own is recorded.", _ALL, _empty),
+    ("tool_broken", "failed after calls of a tool that works for no model.", _OPEN_ACTED, _tool),
+    ("session_lost", "lost the session in which they worked.", _OPEN_ACTED, lost.session),
+    ("no_network", "failed in a sandbox without the network that the item needs.", _OPEN_ACTED,
+     lost.network),
     ("not_loaded", "failed for a table that the question names and that nobody had.",
-     lost.table),
+     _OPEN_ACTED, lost.table),
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
-     lost.not_reset),
-    ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
+     _OPEN_ACTED, lost.not_reset),
+    ("empty_look_ups", "failed after look-ups that are empty for all.", _OPEN_ACTED, lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
-     lost.not_given),
-    ("executed_again", "have a call that was executed again under one id.", _again),
-    ("not_checked", "failed though the check says that it could not run.", _unchecked),
-    ("cut", "were cut at the limit while still getting on.", _cut))
+     _OPEN, lost.not_given),
+    ("executed_again", "have a call that was executed again under one id.", _ACTED, _again),
+    ("not_checked", "failed though the check says that it could not run.", _OPEN, _unchecked),
+    ("cut", "were cut at the limit while still getting on.", _OPEN, _cut))
 
 
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:

@@ -68,8 +68,8 @@ def fences(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
 
 def green(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failures of which the grader's own log says that all tests passed."""
-    rows = [row for row in failed if (row.judge or row.made) and dimensions.about(row)
-            and checked.green(row)]
+    rows = [row for row in failed if (row.judge or row.made) and checked.green(row)
+            and dimensions.about(row)]
     if rows:
         yield candidate(item, "strict_match", "log_green",
                         f"{len(rows)} failed though the log of their tests says that all passed.",
