@@ -33,8 +33,7 @@ _CLOSED = re.compile(
     r"\b(?:labels?|classes|categories|options|choices|values|levels|grades|priorities)"
     rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
-    rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|"
-    rf": {_LIST}\?|"
+    rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|: {_LIST}\?|"
     rf"[(\"']([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"']", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
 _SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",

@@ -26,8 +26,7 @@ _ENDED = re.compile(
     re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
-_STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|"
-         r"at the moment))")
+_STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
            r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
@@ -75,8 +74,7 @@ _FAULT_WORDS = re.compile(
 _OF_ERRORS = re.compile(r"\bhttp\b|status code|(?<!standard )(?<!rounding )(?<!sampling )"
                         r"(?<!squared )(?<!absolute )(?<!relative )(?<!margin of )(?<!type i )"
                         r"\berrors?\b(?! (?:probabilit|rate|bar|margin|term|of measure))|"
-                        r"exception|gateway|traceback|time-?out|"
-                        r"\bhtml\b|web ?page", re.I)
+                        r"exception|gateway|traceback|time-?out|\bhtml\b|web ?page", re.I)
 ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
                        re.I)
 
@@ -108,8 +106,7 @@ _ENDS = re.compile(
     r"(?:no space left|disk (?:is )?full|disk i/o error)|"
     r"(?:lock wait|statement|query|read|gateway) time-?out|max retries "
     r"exceeded|(?:http|status)[\s/:.\d]*? ?" + _CODE + r"|the database "
-    r"system is (?:starting|"
-    r"shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
+    r"system is (?:starting|shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
 
 
 def ends_in_error(answer: str, termination: str) -> bool:
@@ -174,8 +171,7 @@ _FAILED = re.compile(
     r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|" + _CODE
     + r"(?=\W*(?:$|[:;,-] ?[\w-]+[ -](?:service|server|api)\b))|" + _UNWIRED
     + r"|(?:could not resolve|"
-    r"temporary failure in name)|[\w.]*(?:error|exception): |"
-    r"(?:bad gateway|service unavailable|"
+    r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
     r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
     r"database is locked|connection (?:refused|reset|timed out)|"
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
@@ -198,8 +194,6 @@ _FAILED = re.compile(
     r"unimplemented|deadlineexceeded|resourceexhausted)|"
     r"(?:this|the) (?:site|page|server|web ?site) (?:can['’]?t|cannot|could not|is not|isn['’]t) "
     r"(?:be )?(?:reach\w*|load\w*|available|respond\w*|open\w*)\b)", re.I)
-
-
 _TAGS = re.compile(r"<[^<>]{1,200}>")
 
 
@@ -292,8 +286,6 @@ _NO_REPLY = re.compile(
     r"answer|output|json)", re.I)
 _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
                     r"unreachable|timed? ?-?out", re.I)
-
-
 _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
                       r"cannot allocate memory|disk quota exceeded|too many open files|"
                       r"read-only file system", re.I)

@@ -57,13 +57,11 @@ _RAN = re.compile(r"\b(?:i|we)(?:['’]ve| have)? (?:just |also )?"
                   r"(?:ran|executed|re-?ran|run)\b", re.I)
 _UNSURE = re.compile(
     r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|"
-    r"several|half|should|would|"
-    r"will|could|may|might|if|once|when|until|but|except|most|some|"
+    r"several|half|should|would|will|could|may|might|if|once|when|until|but|except|most|some|"
     r"only|cannot|unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|"
     r"\?", re.I)
 _WORDS_SAID = re.compile(
-    r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*"
-    r"(\d{1,9})\b|"
+    r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*(\d{1,9})\b|"
     r"\(\s*(\d{1,9}) words\s*\)|"
     r"\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|wrote|written)) "
     r"(\d{1,9}) words\b", re.I)
@@ -99,8 +97,7 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
 _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b"
-                      r"(?! ?[:=] ?0)|"
-                      r"\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
+                      r"(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
@@ -111,8 +108,7 @@ _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
     r"\bgit (?:diff|status)\b[^\n:]{0,30}:?\s*\(?(?:is )?(?:empty|none|clean|no changes?|"
-    r"nothing)\b|"
-    r"\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
+    r"nothing)\b|\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
     r"\b(?:no|0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|"
     r"\bnothing to commit\b", re.I)
 _UNCHANGED = ("git ", "diff", "patch", "changed", "nothing to")

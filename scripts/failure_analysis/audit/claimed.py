@@ -31,8 +31,6 @@ _DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", r
 _NOTHING = re_compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
 _SHORT_REASON = 40
 _AMOUNT = re_compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
-
-
 _FIGURE = re_compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
 _NUMBER = re_compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
 _TOKEN = re_compile(r"\d+|[a-z]+")

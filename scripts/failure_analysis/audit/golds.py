@@ -41,8 +41,6 @@ _STATED = re_compile(
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
-
-
 _ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|expected|target|"
                     r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
@@ -55,8 +53,6 @@ _IN_DOUBT = re_compile(r"\b(?:correct|right|wrong|true|false|agree|verify|check|
                        re.IGNORECASE)
 # The line that ends a worked solution.
 _SOLVED = re_compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
-
-
 _LAST = re_compile(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", re.MULTILINE)
 
 
@@ -254,8 +250,6 @@ _SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
                    r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
                    r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
                    r"\$\{\w+\}")
-
-
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
 
 
@@ -328,8 +322,6 @@ _MARKED = re_compile(r"[`'\")]*\s*(?:[(\[](?:correct|right|true|answer|the answe
                      r"<-+ ?(?:correct|answer|this|right))", re.IGNORECASE)
 _ONE_ASKED = re_compile(r"\b(?:what|who|which)(?: \w+)? (is|are|was|were) ([^?]{4,80})\?\s*\Z",
                         re.IGNORECASE)
-
-
 _FEW_PLACES = 5
 _HINTS = ("hint", "tip", "spoiler", "clue", "psst", "p.s", "ps:", "note", "correct", "does it",
           "does the", "works", "will do", "right", "is the ", "✓", "✔", "✅", "<-", "true)", "key)",

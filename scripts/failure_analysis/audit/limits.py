@@ -26,8 +26,7 @@ _PARITY = re.compile(r"\b(?:name|give|find|write|pick|choose|state|enter|select|
 _BOUNDS = re.compile(
     r"\b(?:name|give|find|write|pick|choose|state|enter|select|which)\b[^.?!;]{0,30}"
     r"\b(?:number|integer|prime|square|cube|multiple|value)s?\b[^.?!;]{0,20}?\b(?:between|"
-    r"from) (-?\d[\d,]*) "
-    r"(?:and|to) (-?\d[\d,]*)\b", re.I)
+    r"from) (-?\d[\d,]*) (?:and|to) (-?\d[\d,]*)\b", re.I)
 _DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
                   r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
 
