@@ -229,9 +229,9 @@ def green(row: Seen) -> bool:
 
 
 _ALL_GREEN = re.compile(
-    r"(?:[\W\d]|\b(?:all|tests?|checks?|cases?|pass(?:ed|ing|es)?|ok|green|in|s|ms|of|suite|hidden|"
+    r"(?:[\W\d]|(?<![^\W\d])(?:all|tests?|checks?|cases?|pass(?:ed|ing|es)?|ok|green|in|s|ms|of|suite|hidden|"
     r"unit|results?|failed|failures?|errors?|skip(?:ped|s)?|warnings?|runs?|assertions?|examples?|"
-    r"pending|total|log|junit|pytest|ran|time|seconds?)\b)+", re.I)
+    r"pending|total|log|junit|pytest|ran|time|seconds?)(?![^\W\d]))+", re.I)
 
 
 def none_ran(judge: str) -> bool:

@@ -180,12 +180,11 @@ def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
         if left else []
     if told and len(left) < len(due):  # a part was done, and may be what is told
         told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)]
-    spare = {one.tool for one in shell.wrote(row)
-             if not any(required.fulfils(one, call) for call in due)} if told else ()
+    spare = told and [one for one in shell.wrote(row)
+                      if not any(required.fulfils(one, call) for call in due)]
     for one in left if told else ():
         part = one.nearest and _words_of(one.nearest.arguments) < _words_of(one.call.arguments)
-        if one.how != "other" or one.call.name not in spare or part and any(
-                map(_ALL.search, told)):
+        if not spare or part and any(map(_ALL.search, told)):
             return Claim(told[0], f"Not done as required: {required.spelled(one.call)}")
     return None
 

@@ -351,7 +351,7 @@ def _hinted(question: str, gold: str) -> bool:
         if hint and not re.sub(r"[`'\"(\s]", "", before[hint[-1].end():]) \
                 and (_DOES_IT.match(after) or re.match(
                     r"[`'\")\]]*\s*[.!)]?\s*(?:\n|\Z)" if "note" not in hint[-1][0].lower()
-                    else r"[`'\")\]]*\s*(?:[.!;)\n]|\Z)", after)):
+                    else r"[`'\")\]]*\s*(?:[!;)\n]|[.](?!\d)|\Z)", after)):
             return True
     return False
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from failure_analysis.audit import demands, golds
-from failure_analysis.audit.faults import final, judged_models
+from failure_analysis.audit.faults import agreed, final
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 
@@ -242,9 +242,7 @@ def _saying(item: Item, says: Callable[[Seen], bool]) -> list[Seen]:
     """The failing rows that say something: of half of the models at least, and of two; none where a
     passing row says it."""
     rows = [row for row in item.rows if row.outcome != "unjudged" and says(row)]
-    models = {row.model for row in rows}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in rows):
+    if not agreed(item, rows):
         return []
     return rows
 

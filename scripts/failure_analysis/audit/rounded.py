@@ -7,7 +7,7 @@ from typing import Any
 
 from failure_analysis.audit import demands, golds, normal, recorded
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, judged_models, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.recorded import ROUNDING
 from failure_analysis.audit.seen import Seen
@@ -78,10 +78,7 @@ def _coarse(item: Item) -> Fault | None:
                     and (scientific or (value / unit).denominator > 1):
                 said[value].append(row)
     value = max(said, key=lambda one: len({row.model for row in said[one]}), default=None)
-    if value is None or any(row.outcome == "pass" for row in said[value]):
-        return None
-    models = {row.model for row in said[value]}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)):
+    if value is None or not agreed(item, said[value]):
         return None
     return Fault("What is expected is a rounded form of what most failing answers say.",
                  sides(item, item.expected, variant("failed", said[value][0].answer, said[value])),
@@ -100,9 +97,7 @@ def _all_cut(item: Item) -> Fault | None:
     parts = list(map(Fraction, re.findall(r"= ?(-?\d+)", gold)))
     rows = [row for row in item.rows if row.outcome != "unjudged" and len(said := _listed(row))
             == len(parts) and said != parts and [int(one) for one in said] == parts]
-    models = {row.model for row in rows}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in rows):
+    if not agreed(item, rows):
         return None
     return Fault("The numbers of what is expected are those of most failing answers, cut.",
                  sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
