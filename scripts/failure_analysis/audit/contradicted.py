@@ -12,7 +12,7 @@ from failure_analysis.audit import golds, limits, normal, required, values
 from failure_analysis.audit.allowed import object_of
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
@@ -77,9 +77,7 @@ def other_type(item: Item, whole: Whole) -> Fault | None:
             continue
         right = [(row, said) for row in item.rows if row.outcome != "unjudged"
                  and key in (said := object_of(row)) and _is_of(said[key], kinds)]
-        models = {row.model for row, _ in right}
-        if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                and all(row.outcome == "fail" for row, _ in right):
+        if agreed(item, [row for row, _ in right]):
             return Fault(f"{key} is to be of the type {found['type'].lower()}, and what is "
                          "expected is of another one.", sides(item, gold, variant(
                              "failed", right[0][0].answer, [row for row, _ in right])),
@@ -119,9 +117,7 @@ def cut_word(item: Item, whole: Whole) -> Fault | None:
         for word in _going_on(record, text):
             rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
                 rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
-            models = {row.model for row in rows}
-            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows):
+            if agreed(item, rows):
                 return Fault("What is expected breaks off within a word that most failing answers "
                              "say whole.", sides(item, item.expected, variant(
                                  "cut", f"{word} → {text}"),
@@ -211,9 +207,7 @@ def other_for_stated(item: Item, whole: Whole) -> Fault | None:
                     for made in row.made if made.tool == call.name
                     and isinstance(made.arguments, dict) and (given := made.arguments.get(key))]
             rows = [row for row, given in said if _stated(given, value, word, item.question)]
-            models = {row.model for row in rows}
-            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows) and (
+            if agreed(item, rows) and (
                         word or len({str(given) for _, given in said}) == 1):
                 return Fault(f"{key} is to be what neither the question nor a result says, and "
                              "most models give what the question does.",
