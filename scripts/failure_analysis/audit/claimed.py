@@ -171,7 +171,8 @@ def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
 def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     """What a datapoint reports as done and was believed, though its state is judged wrong and a
     call that was due was not made, failed, or was made for a part of what is said to be done."""
-    if not due or dimensions.state(row) is not False or not any(
+    if not due or dimensions.state(row) is not False or _DENIES.search(
+            row.answer or row.spoken) or not any(
             value is True and dimensions.of_words(name) for name, value in row.scores.items()):
         return None
     due = [call for call in due if required.writes(call.name)]
