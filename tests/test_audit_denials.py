@@ -203,7 +203,8 @@ def test_code_that_is_laid_out_otherwise() -> None:
 
 def test_the_one_word_that_was_owed_nobody() -> None:
     made = call("book", {"slot": 4}, "ok")
-    failed = point("Booked.", "fail", made, failed=["reply"])
+    failed = point("Booked.", "fail", made, failed=["reply"],
+                   scores={"state": True, "reply": False})
     passed, other = point("Booked.", "pass", made), point("Booked, I think.", "pass", made)
     assert strict._owes_no_word(item(failed, passed), failed)
     assert not strict._owes_no_word(item(failed, other), failed)

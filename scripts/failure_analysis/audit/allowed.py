@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis.audit import golds, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -33,7 +33,7 @@ _CLOSED = re.compile(
     r"\b(?:labels?|classes|categories|options|choices|values|levels|grades|priorities)"
     rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
-    rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|"
+    rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|: {_LIST}\?|"
     rf"[(\"']([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"']", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
 _SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",
@@ -79,12 +79,10 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
     for place in _places(item) if lists else ():
         for allowed in lists:
             rows = [row for row, text in place.said if _is_one(text, allowed)]
-            models = {row.model for row in rows}
-            if len(models) > 1 and 3 * len(rows) >= 2 * len(place.said) \
+            if 3 * len(rows) >= 2 * len(place.said) \
                     and not any(_is_one(text, allowed) for text in place.passed) \
                     and len(rows) > len(place.passed) \
-                    and 2 * len(models) >= len(judged_models(item)) \
-                    and not _is_one(place.gold, allowed):
+                    and agreed(item, rows) and not _is_one(place.gold, allowed):
                 return Fault("A value of what is expected is none of those that are allowed.",
                              sides(item, item.expected,
                                    variant("allowed", ", ".join(allowed)),
@@ -214,10 +212,9 @@ def key_too_many(item: Item, whole: Whole) -> Fault | None:
         return None
     rows = [row for row in item.rows if row.outcome == "fail" and (said := object_of(row))
             and said.keys() <= keys]
-    models = {row.model for row in rows}
     return Fault("What is expected has a key that the question forbids.", sides(
         item, item.expected, variant("failed", rows[0].answer, rows)), rows) \
-        if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) else None
+        if agreed(item, rows) else None
 
 
 def _only_keys(question: str) -> set[str]:

@@ -28,7 +28,8 @@ _SET = re_compile(
     r"(^|_)(ids?|tags?|labels?|recipients?|to|cc|bcc|emails?|attendees?|participants?|invitees?|"
     r"members?|guests?|users?|assignees?|topics?|categor(y|ies)|keywords?|permissions?|scopes?|"
     r"amenities|genres?|ingredients?|allerg(y|ies|ens?)|symptoms?|features?|days|extras|toppings|"
-    r"devices|languages|skills|roles|groups|channels|services|add_?ons|interests|hobbies)$", re.I)
+    r"devices|seats|rooms|tables|"
+    r"tickets|languages|skills|roles|groups|channels|services|add_?ons|interests|hobbies)$", re.I)
 _WEEKDAY = re_compile(r"(?:mon|tues?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:day)?", re.I)
 # Lists of objects that are one beside the other, as those of an order are.
 _LINES = re_compile(r"(^|_)(lines?|items?|products?|positions?|articles?|goods)$", re.I)
@@ -70,6 +71,10 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
                                         for x, y in zip(a, b, strict=True))
     if isinstance(a, list) != isinstance(b, list) and capitals not in ("identifiers", "all"):
         members, other = (a, b) if isinstance(a, list) else (b, a)
+        if isinstance(other, str) and "," in other and is_set(name) and other[:1] not in "[{":
+            other = [part.strip() for part in other.split(",")]
+            return len(members) == len(other) and same(
+                {name: members}, {name: other}, "", capitals, ordered=ordered)
         if len(members) == 1 and not (isinstance(other, str) and other.startswith("[")):
             return same(members[0], other, name, capitals, ordered=ordered)
     if _is_empty(a) or _is_empty(b):
@@ -123,7 +128,8 @@ def _sorted(arguments: dict) -> dict:
                 of_length[len(value)].append(name)
     result = arguments | lines if of_length or lines else arguments
     for names in of_length.values():
-        if not all(_SET.search(name) and not _STEP.search(name) for name in map(str, names)) \
+        if not all((_SET.search(name) or name.endswith("s") and _are_ids(arguments[name]))
+                   and not _STEP.search(name) for name in map(str, names)) \
                 or any(isinstance(one, dict | list) for name in names for one in arguments[name]):
             continue
         names.sort(key=str)
@@ -131,6 +137,15 @@ def _sorted(arguments: dict) -> dict:
                       key=lambda row: [str(one).casefold() for one in row])
         result |= {name: [row[place] for row in rows] for place, name in enumerate(names)}
     return result
+
+
+def _are_ids(values: list) -> bool:
+    """Whether these are different names of objects, each with a letter and a digit."""
+    return len(set(map(str, values))) == len(values) and all(
+        isinstance(one, str) and _ID.fullmatch(one) for one in values)
+
+
+_ID = re_compile(r"(?=.*[A-Za-z])(?=.*\d)[\w-]{2,40}")
 
 
 def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:

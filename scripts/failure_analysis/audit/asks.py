@@ -10,9 +10,10 @@ _FORMS = {
     "case": r"upper[- ]?case|lower[- ]?case|capitali[sz]|capital letters?\b|title[- ]case|all caps|"
             r"small letters?\b|case[- ]sensitiv|camel ?case|snake_?case|ascii|password|identifier|"
             r"variable name|file ?name|user ?name|spell|chemical (symbol|formula)|symbol (of|for)|"
-            r"regular expr|"
-            r"\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
-            r"\b(keep|preserve)\w* (the )?case|\b(own|exact|same|original) case\b|"
+            r"regular expr|\bcase\b[^.?!]{0,40}\b(matters?|counts?|kept|preserved)\b|"
+            r"\b(keep|preserv|cop[yi]|retain|mind|match|respect|observ)\w* (the |its |their )?"
+            r"(case|capitals)\b|\b(case|capitals) as (is|in|it|they|given|printed|written|shown)\b|"
+            r"\b(own|exact|same|original) case\b|"
             r"\b(in|all|only) capitals\b(?! of)|\bcapitals (only|as)\b|\b(capital|small) "
             r"['\"‘“`]?[a-z]['\"’”`]?(?![\w'’ ])|\b(with|has|have|using) (a |an |its |the )?"
             r"(initial |inner |leading |two |three )?capitals?\b(?! of| cit| gain)",
@@ -75,8 +76,7 @@ _ONLY = re_compile(
     r"\b(at most|no more than|in|within|up to|with) (one|two|three|four|five|\d) words?\b", re.I)
 _ANY_ORDER = re_compile(
     r"(in )?any order|order( of [^.;,]{1,30})? (does not|doesn't|is not|isn't|will not) "
-    r"(matter|important|count)|"
-    r"order (is )?(free|irrelevant|unimportant|not important)\b(?! of)|"
+    r"(matter|important|count)|order (is )?(free|irrelevant|unimportant|not important)\b(?! of)|"
     r"regardless of (the )?order|unordered|"
     r"irrespective of (the )?order|no particular order|as a (multi)?set\b|"
     r"\b(give|list|find|name|state|write|determine|return) the (multi)?set of\b", re.I)
@@ -128,8 +128,7 @@ _ORDERED = re_compile(
     r"smallest|highest|lowest|most|least|coordinates?|digits?|dimensions?|rows?|columns?|arrays?|"
     r"vectors?|matri\w+|tuples?|pairs?|points?|outputs?|prints?|returns?|elements?|terms?|minimum|"
     r"maximum|mean|each|every|left|right|increasing|decreasing|scores?|quotient|begin\w*|start\w*|"
-    r"end\w*|path|route|or)\b)|"
-    r"\b[a-z]+ and (?:the |its |their |a |an )?(?![a-z]+ing\b)[a-z]+\b|"
+    r"end\w*|path|route|or)\b)|\b[a-z]+ and (?:the |its |their |a |an )?(?![a-z]+ing\b)[a-z]+\b|"
     r"\b[a-z](?: and |, ?)[a-z]\b|[\[\]=]|\w\(")
 
 

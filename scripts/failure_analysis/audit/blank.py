@@ -6,7 +6,7 @@ import re
 import warnings
 from typing import Any
 
-_LONGEST = 4_000
+_LONGEST, _SHORT = 4_000, 100
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)```", re.S)
 _OBJECT = re.compile(r"[^{}\[\]]{0,200}?(\{[^{}]*\})\W*", re.S)
 _TO_DO = re.compile(r"\W*(?:TODO|TBD|FIXME|to be (?:written|done|added|filled in|implemented))\b"
@@ -58,6 +58,7 @@ def _valued(value: Any) -> bool | None:
 def stub(answer: str, expected: Any, question: str) -> bool:
     """Whether an answer is code of which no function has a body, and nobody asked for that."""
     if not any(map(answer.__contains__, _STUB_WORDS)) or len(answer) > _LONGEST \
+            or not (len(answer) < _SHORT or "def " in answer or "{" in answer) \
             or _STUB_ASKED.search(question):
         return False
     gold = expected if isinstance(expected, str) else ""

@@ -26,8 +26,7 @@ _ENDED = re.compile(
     re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
-_STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|"
-         r"at the moment))")
+_STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
            r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
@@ -75,8 +74,7 @@ _FAULT_WORDS = re.compile(
 _OF_ERRORS = re.compile(r"\bhttp\b|status code|(?<!standard )(?<!rounding )(?<!sampling )"
                         r"(?<!squared )(?<!absolute )(?<!relative )(?<!margin of )(?<!type i )"
                         r"\berrors?\b(?! (?:probabilit|rate|bar|margin|term|of measure))|"
-                        r"exception|gateway|traceback|time-?out|"
-                        r"\bhtml\b|web ?page", re.I)
+                        r"exception|gateway|traceback|time-?out|\bhtml\b|web ?page", re.I)
 ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|aborted)(_|\b|$)",
                        re.I)
 
@@ -108,8 +106,7 @@ _ENDS = re.compile(
     r"(?:no space left|disk (?:is )?full|disk i/o error)|"
     r"(?:lock wait|statement|query|read|gateway) time-?out|max retries "
     r"exceeded|(?:http|status)[\s/:.\d]*? ?" + _CODE + r"|the database "
-    r"system is (?:starting|"
-    r"shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
+    r"system is (?:starting|shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
 
 
 def ends_in_error(answer: str, termination: str) -> bool:
@@ -153,6 +150,7 @@ _TECHNICAL = re.compile(
     r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
     r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
+    r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
     r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
 _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
@@ -160,6 +158,10 @@ _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is 
             r"not connected|out of order|"
             r"offline|disabled)\b|no (?:handler|implementation|backend|executor) "
             r"(?:is )?(?:registered|found|configured|for)\b)")
+# The program that a tool starts is not there.
+_NO_PROGRAM = (r"(?:[\w./-]*\benv: )[\"'‘`]?[\w.+-]+[\"'’`]?: no such file or directory|"
+               r"(?:error: )?spawn [\w./-]+ enoent|[\w./-]+: bad interpreter\b|"
+               r"[\"'‘`]?[\w./-]+[\"'’`]? is not recognized as an internal")
 # A result that is nothing but such words, whatever it is called.
 _FAILED = re.compile(
     r"^\W*(?:(?:the )?(?:\w+[ _-])?(?:upstream|gateway|backend|server|service|provider|proxy|api|"
@@ -169,8 +171,7 @@ _FAILED = re.compile(
     r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|" + _CODE
     + r"(?=\W*(?:$|[:;,-] ?[\w-]+[ -](?:service|server|api)\b))|" + _UNWIRED
     + r"|(?:could not resolve|"
-    r"temporary failure in name)|[\w.]*(?:error|exception): |"
-    r"(?:bad gateway|service unavailable|"
+    r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
     r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
     r"database is locked|connection (?:refused|reset|timed out)|"
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
@@ -179,7 +180,7 @@ _FAILED = re.compile(
     r"(?:[\w./-]+: )*(?:fork: |line \d+: )?(?:cannot allocate|resource temporarily unavailable|"
     r"segmentation fault|bus error|illegal instruction|killed\W*$|out of memory|"
     r"too many open files|input/output error|exec format error|cannot open shared object|"
-    r"command not found\W*$)|"
+    r"command not found\W*$)|" + _NO_PROGRAM + r"|"
     r"(?:\w+: )?(?:container|sandbox|pod|vm) (?:was )?(?:killed|oom\w*|evicted|stopped|exited)|"
     r"curl: \(\d+\)|"
     r"(?:\w+: )?(?:target )?(?:page|browser|context|tab)[^\n]{0,40}(?:has been closed|crashed|"
@@ -193,8 +194,6 @@ _FAILED = re.compile(
     r"unimplemented|deadlineexceeded|resourceexhausted)|"
     r"(?:this|the) (?:site|page|server|web ?site) (?:can['’]?t|cannot|could not|is not|isn['’]t) "
     r"(?:be )?(?:reach\w*|load\w*|available|respond\w*|open\w*)\b)", re.I)
-
-
 _TAGS = re.compile(r"<[^<>]{1,200}>")
 
 
@@ -287,11 +286,19 @@ _NO_REPLY = re.compile(
     r"answer|output|json)", re.I)
 _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
                     r"unreachable|timed? ?-?out", re.I)
+_STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
+                      r"cannot allocate memory|disk quota exceeded|too many open files|"
+                      r"read-only file system", re.I)
+
+
+def starved(log: str) -> bool:
+    """Whether the log of tests says that their machine had no room left."""
+    return bool(_STARVED.search(log))
 
 
 def uncollected(judge: str) -> bool:
     """Whether the log of tests says that their own set-up lacks a module."""
-    return bool(_UNCOLLECTED.search(judge))
+    return "conftest.py" in judge and bool(_UNCOLLECTED.search(judge))
 
 
 def unchecked(judge: str, acted: bool, json_asked: bool = False) -> bool:

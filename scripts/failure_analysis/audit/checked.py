@@ -21,7 +21,11 @@ _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?
 _SHARE_BEHIND = re.compile(r"\b(?:tests?|checks?|cases?) (?:passed|ok)[:=]? "
                            r"(\d{1,9})(?: of |/)(\d{1,9})\b", re.I)
 _PASSED = re.compile(r"\b[1-9]\d* (?:tests? )?(?:passed|passing|ok)\b|^OK\b|^ok\s|\ball \w+ passed|"
-                     r"^PASS\b", re.M | re.I)
+                     r"^PASS\b|\b[1-9]\d* (?:runs?|tests?|examples?|scenarios?|specs?|cases?)\b"
+                     r"[^\n]{0,40}?\b0 failures?\b|\bTests run: [1-9]\d*, Failures: 0, Errors: 0|"
+                     r"^# fail 0\b", re.M | re.I)
+_OF_A_GRADER = re.compile(r"hidden|official|private|held[_ -]?out|grad(?:er|ing)\b|evaluat|judge",
+                          re.I)
 _NONE_RAN = re.compile(
     r"\b(?:0|no|zero) (?:unit )?(?:tests?|test cases|specs|test files)(?: were| was)? "
     r"(?:collected|run|ran|executed|found|discovered|selected)\b|\bcollected 0 items|"
@@ -53,13 +57,11 @@ _RAN = re.compile(r"\b(?:i|we)(?:['’]ve| have)? (?:just |also )?"
                   r"(?:ran|executed|re-?ran|run)\b", re.I)
 _UNSURE = re.compile(
     r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|"
-    r"several|half|should|would|"
-    r"will|could|may|might|if|once|when|until|but|except|most|some|"
+    r"several|half|should|would|will|could|may|might|if|once|when|until|but|except|most|some|"
     r"only|cannot|unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|"
     r"\?", re.I)
 _WORDS_SAID = re.compile(
-    r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*"
-    r"(\d{1,9})\b|"
+    r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*(\d{1,9})\b|"
     r"\(\s*(\d{1,9}) words\s*\)|"
     r"\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|wrote|written)) "
     r"(\d{1,9}) words\b", re.I)
@@ -95,8 +97,7 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
 _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b"
-                      r"(?! ?[:=] ?0)|"
-                      r"\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
+                      r"(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
@@ -107,8 +108,7 @@ _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
     r"\bgit (?:diff|status)\b[^\n:]{0,30}:?\s*\(?(?:is )?(?:empty|none|clean|no changes?|"
-    r"nothing)\b|"
-    r"\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
+    r"nothing)\b|\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
     r"\b(?:no|0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|"
     r"\bnothing to commit\b", re.I)
 _UNCHANGED = ("git ", "diff", "patch", "changed", "nothing to")
@@ -129,8 +129,7 @@ _LONGEST_LOG = 2_000
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (_tests, _compared, _nothing_changed, _words, _counts, _all_there, _none_left,
-                 _state_differs):
+    for find in (*(_OF_CALLS if row.made else ()), *(_OF_JUDGE if row.judge else ())):
         if found := find(row, question):
             return found
     return None
@@ -156,14 +155,12 @@ def outcome(log: str) -> bool | None:
 def _tests(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that tests pass, where the last run of them, or else the judge's log, has a failure.
     What was changed after it may have mended them, unless it says that it ran them."""
-    if not row.made and not row.judge:
+    if not (any(map(_is_test, row.made)) if row.made else _log(row.judge)):
         return None  # no log that could say otherwise
     text = row.answer or row.spoken
     text = _CODED.sub(" ", text) if "`" in text else text
     low = text.lower()
-    if not any(map(low.__contains__, _GREEN_WORDS)) \
-            or not (any(map(_is_test, row.made)) if row.made else _log(row.judge)) \
-            or not _GREEN.search(text):
+    if not any(map(low.__contains__, _GREEN_WORDS)) or not _GREEN.search(text):
         return None
     claims = [one for one in _sentences(text) if _GREEN.search(one) and not _UNSURE.search(one)
               and not any(int(a) < int(b) for a, b in _OF.findall(one))]
@@ -192,12 +189,49 @@ def failed(judge: str) -> bool:
         and all(one.startswith("FAIL") for one in checks)
 
 
-def own_failed(row: Seen) -> bool:
-    """Whether the last tests that a datapoint ran failed, with no change after them."""
+def _last(row: Seen) -> Made | None:
+    """The last run of tests of a datapoint that says how they went, with no change after it."""
     ran = [place for place, one in enumerate(row.made) if _is_test(one)
            and outcome(one.result) is not None]
-    return bool(ran) and outcome(row.made[ran[-1]].result) is False and not any(
-        required.writes(one.tool) and not shell.looks(one) for one in row.made[ran[-1] + 1:])
+    return row.made[ran[-1]] if ran and not any(
+        required.writes(one.tool) and not shell.looks(one)
+        for one in row.made[ran[-1] + 1:]) else None
+
+
+def own_failed(row: Seen) -> bool:
+    """Whether the last tests that a datapoint ran failed, with no change after them."""
+    last = _last(row) if row.made else None
+    return last is not None and outcome(last.result) is False
+
+
+def last_log(row: Seen) -> str:
+    """The log of the last tests that a datapoint ran, with no change after them; else blank."""
+    last = _last(row) if row.made else None
+    return last.result if last else ""
+
+
+def graded(row: Seen) -> bool:
+    """Whether the last tests of a datapoint were those of who grades it, as their call says."""
+    if not any(_is_test(one) and not shell.command(one) for one in row.made):
+        return False
+    last = _last(row)
+    return last is not None and not shell.command(last) and bool(
+        _OF_A_GRADER.search(f"{last.tool} {last.arguments}"))
+
+
+def green(row: Seen) -> bool:
+    """Whether the log of who grades a datapoint says that all passed, and nothing else: that of its
+    last tests, or the words of its judge."""
+    if graded(row):
+        return outcome(last_log(row)) is True
+    return 0 < len(row.judge) < _SHORT and bool(_ALL_GREEN.fullmatch(row.judge)) \
+        and outcome(row.judge) is True
+
+
+_ALL_GREEN = re.compile(
+    r"(?:[\W\d]|(?<![^\W\d])(?:all|tests?|checks?|cases?|pass(?:ed|ing|es)?|ok|green|in|s|ms|of|suite|hidden|"
+    r"unit|results?|failed|failures?|errors?|skip(?:ped|s)?|warnings?|runs?|assertions?|examples?|"
+    r"pending|total|log|junit|pytest|ran|time|seconds?)(?![^\W\d]))+", re.I)
 
 
 def none_ran(judge: str) -> bool:
@@ -346,3 +380,7 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
         rf"(?<!\w)['\"]?{thing}['\"]?(?: (?:occurs|appears|is used|was found|found))? "
         rf"(?:\w+ )?([1-9]\d*) times?\b|\b([1-9]\d*) (?:times )?['\"]{thing}['\"]", row.judge, re.I)
     return (claim[0], row.judge[:300]) if counted else None
+
+
+_OF_CALLS = (_tests, _compared)
+_OF_JUDGE = (_tests, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
+    dimensions,
     read_back,
     required,
     shell,
@@ -26,21 +27,10 @@ from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_WORDS = re_compile(r"communicat|(^|[^a-z])"
-                    r"(told|tell|inform|informed|said|say|mention|output|response|reply|message)s?"
-                    r"([^a-z]|$)", re.I)
-
-
 _DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
 _NOTHING = re_compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
 _SHORT_REASON = 40
-_ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
-# Dimensions that sum up the whole.
-_WHOLE = re_compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
-                    r"resolved|goal\w*|solved|score|result)$", re.I)
 _AMOUNT = re_compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
-
-
 _FIGURE = re_compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
 _NUMBER = re_compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
 _TOKEN = re_compile(r"\d+|[a-z]+")
@@ -60,6 +50,7 @@ _UNDER_WAY = re_compile(
     r"in (?:place|the mail|the post|(?:the|your|her|his|their) (?:inbox|calendar|queue|file)))\b|"
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
+_WHOLLY = re_compile(r"\b(?:complete[dl]?y?|finish\w*|done|wholly|fully)\b", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
@@ -85,7 +76,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     denied = {row.ident: claim for row in item.rows
               if (claim := _denied(row, due, whole) or _checked(row, item.question)
                   or _told(row, due, owed, tools, whole) or _read_back(row, item)
-              or _taken_back(row, due))}
+              or _taken_back(row, due) or _credited(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -124,7 +115,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     if not claims:
         return None
     done = shell.wrote(row)
-    if not done and required.state(row) is False and not row.made:
+    if not done and dimensions.state(row) is False and not row.made:
         return Claim(claims[0][1], "The state is wrong, and no call is recorded.")
     spread = [wording.kinds_of_tool(one.tool)[1] for one in done]
     if not all(spread):
@@ -143,7 +134,9 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
 def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
     """Whether the record could deny a claim at all: a call was refused or is missing, nothing was
     written, or the state is wrong."""
-    state, made = required.state(row), {(one.by, one.tool) for one in row.made}
+    if not (due or row.made or row.scores or row.signals):
+        return False
+    state, made = dimensions.state(row), {(one.by, one.tool) for one in row.made}
     if not due and state is not False and not (made and any(map(required.writes, whole.tools))):
         return False
     if any(map(shell.failed, row.made)) or state is False and not made:
@@ -175,11 +168,37 @@ def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
     return Claim(told[0], "\n".join(map(shell.in_words, undid))) if told else None
 
 
+def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
+    """What a datapoint reports as done and was believed, though its state is judged wrong and a
+    call that was due was not made, failed, or was made for a part of what is said to be done."""
+    if not due or dimensions.state(row) is not False or _DENIES.search(
+            row.answer or row.spoken) or not any(
+            value is True and dimensions.of_words(name) for name, value in row.scores.items()):
+        return None
+    due = [call for call in due if required.writes(call.name)]
+    left = required.unmet(due, shell.judged(row.made))
+    told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
+        if left else []
+    if told and len(left) < len(due):  # a part was done, and may be what is told
+        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)]
+    spare = told and [one for one in shell.wrote(row)
+                      if not any(required.fulfils(one, call) for call in due)]
+    for one in left if told else ():
+        part = one.nearest and _words_of(one.nearest.arguments) < _words_of(one.call.arguments)
+        if not spare or part and any(map(_ALL.search, told)):
+            return Claim(told[0], f"Not done as required: {required.spelled(one.call)}")
+    return None
+
+
+def _words_of(arguments: object) -> set[str]:
+    return set(re.findall(r"[\w./=-]+", tool_calls.result_text(arguments)))
+
+
 def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
           tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
     held against a pass alone: a failing one may have gone another way."""
-    if required.state(row) is True or not (due or row.made):
+    if not (due or row.made) or dimensions.state(row) is True:
         return None
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     text = (row.spoken or row.answer) if left else ""
@@ -276,7 +295,7 @@ def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole,
     refused = [one for one in row.made if shell.failed(one) and _does(one.tool, kinds)]
     if refused:
         return "\n".join(map(shell.in_words, refused[:3]))
-    if required.state(row) is True or not whole.runs[row.run].acted:
+    if dimensions.state(row) is True or not whole.runs[row.run].acted:
         return ""
     missing = [one.call for one in required.unmet(
         [call for call in due if _does(call.name, kinds)], row.made) if one.how == "missing"]
@@ -304,9 +323,9 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     written was, and nothing else. Where there was nothing to write, the words are the task."""
     if row.outcome != "fail" or not row.made:
         return False
-    state, done = required.state(row), shell.wrote(row)
+    state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
-    if not done or state is False or required.unmet(wanted, row.made):
+    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)
@@ -314,25 +333,27 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
                                  for one in done)
     # One verdict alone is that of the whole, whatever its name.
     judged = [name for name, value in row.scores.items() if value is not None]
-    named = [name for name in row.failed if len(judged) > 1 or _WORDS.search(name)]
+    named = [name for name in row.failed if len(judged) > 1 or dimensions.of_words(name)]
     lacking, known = _lacking(row, expected)
-    if exact and lacking:
-        named = [name for name in named if not _WHOLE.search(name)]
-    answers = state is True and lacking and all(map(_ANSWER.fullmatch, named))
+    if exact and lacking or not all(map(dimensions.VERDICT.match, named)):
+        named = [name for name in named if not (
+            dimensions.WHOLE if exact and lacking else dimensions.VERDICT).match(name)]
+    answers = state is True and lacking and all(map(dimensions.of_answer, named))
     if answers and not _other_figure(row, lacking) and not _said_otherwise(row) \
             or _lines_alone(row, expected):
         return True
-    if not (named or lacking) or not all(map(_WORDS.search, named)) or _said_otherwise(row):
+    if not (named or lacking) or not all(map(dimensions.of_words, named)) \
+            or _said_otherwise(row) or lacking and _other_figure(row, lacking):
         return False
     return state is True and bool(named) or exact and (
-        bool(lacking) and not _other_figure(row, lacking) or not known and bool(named))
+        bool(lacking) or not known and bool(named))
 
 
 def _lines_alone(row: Seen, expected: object) -> bool:
     """Whether all that a row failed is named in what is expected with a text that its answer lacks,
     and it met all else that was judged, of which there is something."""
     judged = {name: value for name, value in row.scores.items()
-              if isinstance(value, bool) and not _WHOLE.search(name)}
+              if isinstance(value, bool) and not dimensions.WHOLE.match(name)}
     failed = [name for name in judged if not judged[name]]
     said = _plain(row.spoken or row.answer)
     return isinstance(expected, dict) and 0 < len(failed) < len(judged) and all(
@@ -344,8 +365,8 @@ def _silent_alone(row: Seen) -> bool:
     """Whether a row without a word failed for its words alone, beside the verdict on the whole, and
     met all else, of which there is something."""
     judged = {name: value for name, value in row.scores.items()
-              if isinstance(value, bool) and not _WHOLE.search(name)}
-    words = [name for name in judged if _WORDS.search(name)]
+              if isinstance(value, bool) and not dimensions.WHOLE.match(name)}
+    words = [name for name in judged if dimensions.of_words(name)]
     others = [judged[name] for name in judged if name not in words]
     return bool(words) and not any(judged[name] for name in words) and bool(others) and all(others)
 

@@ -1,6 +1,7 @@
 """Golds that their own question contradicts: fewer members than it counts, a value of another type
 than its schema says, a day that no calendar has, a word of which the question has the whole."""
 
+import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from failure_analysis.audit import golds, limits, normal, required, values
 from failure_analysis.audit.allowed import object_of
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.demands import COUNT
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 from failure_analysis.audit.whole import Whole
@@ -23,7 +24,8 @@ _COUNTED = re.compile(
 _ABOUT = re.compile(r"\b(?:at least|at most|up to|or more|or fewer|about|any of)\b", re.I)
 # A key of an object and its type, as a question or a JSON schema says it.
 _TYPED = re.compile(
-    r"[\"'`]?\b(?P<key>[a-z_]\w*)[\"'`]?\s*(?::|\(|\bis|\bas)\s*(?:\{\s*\"type\"\s*:\s*)?(?:an? )?"
+    r"[\"'`]?\b(?P<key>[a-z_]\w*)[\"'`]?\s*(?::|\(|\b(?:is|as|"
+    r"(?:must|should|shall|has to|have to|needs to|will) be))\s*(?:\{\s*\"type\"\s*:\s*)?(?:an? )?"
     r"[\"'`<\[]?(?P<type>integer|int|number|float|string|str|boolean|bool|array|list)\b", re.I)
 _TYPES = {"int": (int,), "num": (int, float), "flo": (int, float), "str": (str,), "boo": (bool,),
           "arr": (list,), "lis": (list,)}
@@ -75,9 +77,7 @@ def other_type(item: Item, whole: Whole) -> Fault | None:
             continue
         right = [(row, said) for row in item.rows if row.outcome != "unjudged"
                  and key in (said := object_of(row)) and _is_of(said[key], kinds)]
-        models = {row.model for row, _ in right}
-        if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                and all(row.outcome == "fail" for row, _ in right):
+        if agreed(item, [row for row, _ in right]):
             return Fault(f"{key} is to be of the type {found['type'].lower()}, and what is "
                          "expected is of another one.", sides(item, gold, variant(
                              "failed", right[0][0].answer, [row for row, _ in right])),
@@ -117,9 +117,7 @@ def cut_word(item: Item, whole: Whole) -> Fault | None:
         for word in _going_on(record, text):
             rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
                 rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
-            models = {row.model for row in rows}
-            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows):
+            if agreed(item, rows):
                 return Fault("What is expected breaks off within a word that most failing answers "
                              "say whole.", sides(item, item.expected, variant(
                                  "cut", f"{word} → {text}"),
@@ -209,9 +207,7 @@ def other_for_stated(item: Item, whole: Whole) -> Fault | None:
                     for made in row.made if made.tool == call.name
                     and isinstance(made.arguments, dict) and (given := made.arguments.get(key))]
             rows = [row for row, given in said if _stated(given, value, word, item.question)]
-            models = {row.model for row in rows}
-            if len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
-                    and all(row.outcome == "fail" for row in rows) and (
+            if agreed(item, rows) and (
                         word or len({str(given) for _, given in said}) == 1):
                 return Fault(f"{key} is to be what neither the question nor a result says, and "
                              "most models give what the question does.",
@@ -236,7 +232,50 @@ def _stands(text: str, item: Item) -> bool:
         text in one.replace(",", "") for one in (item.question, *results))
 
 
-RULES = (("gold_members_missing", members), ("gold_other_type", other_type),
+_WORKED = re.compile(r"(?<![\w.])(?P<name>[A-Za-z_]\w*[?!]?)\((?P<given>[^()\n]{1,80})\)\s*"
+                     r"(?:=>|==|->|→|⇒|=|\breturns?\b|\bis\b|\bgives\b)\s*"
+                     r"(?P<what>\[[^\]\n]*\]|\"[^\"\n]*\"|"
+                     r"'[^'\n]*'|-?\d+(?:\.\d+)?|[Tt]rue|[Ff]alse)")
+
+
+def worked_otherwise(item: Item, whole: Whole) -> Fault | None:
+    """A case of a gold has another value than the question's own worked example of it, and nobody
+    passed."""
+    if not isinstance(item.expected, dict) or any(row.outcome == "pass" for row in item.rows):
+        return None
+    cases = dict(_cases(item.expected))
+    for found in _WORKED.finditer(item.question[:20_000]) if cases else ():
+        given = found["given"].strip()
+        for key in (given, given.strip("'\"")):
+            if key in cases and (said := _value(found["what"])) is not None \
+                    and str(said) != str(cases[key]):
+                return Fault("A case of what is expected has another value than the question's own "
+                             "example of it.", sides(item, item.expected, variant(
+                                 "example", found[0])))
+    return None
+
+
+def _value(text: str) -> Any:
+    """What a text spells in Python, or in JSON; None for nothing."""
+    try:
+        return ast.literal_eval(text.capitalize() if text[0] in "tf" else text)
+    except (ValueError, SyntaxError):
+        return None
+
+
+def _cases(gold: Any) -> Iterator[tuple[str, Any]]:
+    """(what is given, what is to come out) of each case of a gold."""
+    for name, inner in gold.items():
+        if name in ("cases", "examples", "tests", "test_cases"):
+            for case in inner if isinstance(inner, list) else ():
+                if isinstance(case, dict) and "input" in case:
+                    yield normal.written(case["input"]), case.get("expected", case.get("output"))
+            yield from ((str(key), value) for key, value in inner.items()) \
+                if isinstance(inner, dict) else ()
+
+
+RULES = (("gold_against_example", worked_otherwise),
+         ("gold_members_missing", members), ("gold_other_type", other_type),
          ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
          ("gold_quotes_otherwise", quoted_otherwise), ("gold_other_for_stated", other_for_stated),
          *limits.RULES)

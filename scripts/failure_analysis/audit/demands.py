@@ -25,13 +25,10 @@ _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: le
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
                     r"\b(?:upper|lower) ?-?case only\b|"
                     r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
-    r"\A(?:an? )?(?:whole number|integer)"
-                    r"(?: only)?\W*\Z",
+    r"\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
-
-
 _BY_ITSELF = frozenset(("length", "probability"))  # say by themselves that they are of the answer
 
 
@@ -157,12 +154,8 @@ def _signs(sentence: str, gold: str) -> bool | None:
 
 _PLACES = re_compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
-
-
 _CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
                     re.IGNORECASE)
-
-
 # The number of decimals as a program is told.
 _SPELLED = re_compile(r"%[ +-]?\d*\.(\d)f|\{[^{}]*:[^{}]*\.(\d)f\}|\.toFixed\((\d)\)|"
                       r"\bround\([^(),]+, ?(\d)\)|%\.(\d)lf")

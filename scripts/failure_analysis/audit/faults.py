@@ -44,6 +44,13 @@ def judged_models(item: Item) -> set[str]:
     return {row.model for row in item.rows if row.outcome != "unjudged"}
 
 
+def agreed(item: Item, rows: list[Seen]) -> bool:
+    """Whether rows that say one thing are of two models, half of all, and none of them passed."""
+    models = {row.model for row in rows}
+    return len(models) > 1 and 2 * len(models) >= len(judged_models(item)) \
+        and all(row.outcome != "pass" for row in rows)
+
+
 def figures_of(item: Item, whole: Whole) -> Counter:
     """What the golds of the same question with other data, else of the same task, are like in their
     numbers; empty where there are too few."""

@@ -34,8 +34,7 @@ _LEADS = re_compile(  # a number alone that a sentence comes to at its end
     r"(?:, (?:so|thus|hence|therefore|giving|making|which (?:is|makes|gives)|and so|for a total of|"
     r"in (?:total|all|sum)|together|that (?:is|makes))|\bmakes)[,:]? (?:it is |that is |we get )?"
     r"((?:[$€£]?\d[\d,.]*|(?:[a-z]+ty[- ])?(?:one|two|three|four|five|six|seven|eight|nine)|ten|"
-    r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)"
-    r"(?: [a-z]+)?)\W*$", re.I)
+    r"eleven|twelve|[a-z]+teen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty)(?: [a-z]+)?)\W*$", re.I)
 _BOLD = re_compile(r"^[^*\n]{3,160}\b(?:is|are|was|were|be|called|to) (?:the |an? )?"
                    r"\*\*([^*\n]{1,60}?)\.?\*\*\W*$")  # the one thing that stands out
 _SENTENCE_END = re_compile(r"(?<=[.!?])\s+")

@@ -13,11 +13,9 @@ _THING = r"[`'\"]?(?P<{}>[\w./-]*\w/?)[`'\"]?"
 _FORBIDS = re.compile(
     rf"\b(?:without|(?:do|must|may|should|shall|are|is) not(?: to)?|don['’]t|never|not|no need to|"
     rf"avoid|refrain from) {_CHANGE}\w* (?:any of |anything (?:in|under|below) |any |the |your |"
-    rf"our |"
-    rf"existing |given |provided )*{_THING.format('a')}|"
+    rf"our |existing |given |provided )*{_THING.format('a')}|"
     rf"{_THING.format('b')}(?: files?| folder| directory)? (?:is|are|must|should|may|shall|"
-    rf"has to|have to)"
-    rf"(?: to)? (?:not (?:to )?be {_CHANGE}\w*|(?:stay|remain|be left|be kept|be) "
+    rf"has to|have to)(?: to)? (?:not (?:to )?be {_CHANGE}\w*|(?:stay|remain|be left|be kept|be) "
     r"(?:untouched|unchanged|as (?:it|they) (?:is|are)|as is|unmodified|alone))\b|"
     rf"\b(?:leave|keep) (?:the |all |your )*{_THING.format('c')}(?: files?| folder)? "
     r"(?:untouched|alone|unchanged|unmodified|as (?:it|they) (?:is|are)|as is)\b", re.I)
@@ -30,13 +28,11 @@ _NOTHING = frozenset(("them", "this", "that", "those", "these", "anything", "els
                       "file", "files", "what", "there", "more", "than", "their"))
 _PATHS = ("path", "file", "file_path", "filename", "filepath", "target_file", "file_name")
 _WRITES = re.compile(r"\b(?:sed -\w*i|perl -\w*i|rm|mv|truncate|tee|patch|git (?:rm|mv|apply|"
-    r"checkout)|"
-                     r"chmod|dd|unlink|ed|cp)\b|(?<![0-9&])>(?!\s*/dev/null)")
+    r"checkout)|chmod|dd|unlink|ed|cp)\b|(?<![0-9&])>(?!\s*/dev/null)")
 _NAMED = re.compile(r"(?<![\w/.])(?:/[\w-][\w./-]*\w|[\w-][\w./-]*\.[a-z]\w{0,4})(?![\w/])")
 _DUE = re.compile(
     r"\b(?:writ|sav|stor|convert|creat|put|export|output|generat|produc|dump|render|fix|repair|"
-    r"patch|"
-    r"edit|append|install|compress|archiv|set|rais|lower|chang|replac|updat)\w*\b", re.I)
+    r"patch|edit|append|install|compress|archiv|set|rais|lower|chang|replac|updat)\w*\b", re.I)
 
 
 @lru_cache(1 << 10)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from failure_analysis.audit import asks, golds
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import ODD, Fault, final, judged_models, sides
+from failure_analysis.audit.faults import ODD, Fault, agreed, final, judged_models, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.profile import FEWEST_SIBLINGS
 from failure_analysis.audit.seen import Seen
@@ -40,6 +40,9 @@ _KINDS = (
     _Asked("month", ("month",), re.compile(r"\b(?:what|which) month\b", re.IGNORECASE), _MONTH, 12),
     _Asked("day of the week", ("day",), re.compile(
         r"\b(?:what|which) (?:day of the week|weekday)\b", re.IGNORECASE), _DAY, 7),
+    _Asked("list or matrix", ("matrix", "vector", "list", "array"), re.compile(
+        r"\bas an? (?:\w+ )?(?:matrix|vector|list|array)\b", re.IGNORECASE),
+           re.compile(r"[\[(][^\])]*,[^\])]*[\])]|[&,].*\\\\"), 0),
     _Asked("name of somebody", ("who", "name of"), re.compile(
         r"^\W*(?:[a-z]+: )?who(?:se)?\b|\bwhat is (?:his|her|the) name of\b", re.IGNORECASE),
            re.compile(r"^[^\d]*[A-Z][^\d]+$"), 0))
@@ -90,9 +93,7 @@ def _other_than_asked(item: Item, gold: str) -> Fault | None:
     if asked is None or asked.holds.search(gold) or _may_be(asked, gold):
         return None
     rows = [row for row in item.rows if row.outcome != "unjudged" and _holds(asked, row)]
-    models = {row.model for row in rows}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in rows):
+    if not agreed(item, rows):
         return None
     return Fault(f"The question asks for a {asked.name}, and what is expected is none.",
                  sides(item, gold, variant("failed", rows[0].answer, rows)), rows)

@@ -9,9 +9,14 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
+from failure_analysis.audit import required
 from failure_analysis.audit.seen import Seen
 from failure_analysis.patterns import re_compile
 
+# Where an expectation of several parts holds its answer, and what has to be said beside calls.
+ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
+           "ground_truth", "label", "solution", "output", "value", "expected", "result")
+SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
 _NUMBER = re_compile(r"[-+−]?[$€£]?\s?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:/\d+)?(?:e[-+]?\d+)?")
 _PLAIN_NUMBER = re_compile(r"[-+]?\d+(?:\.\d+)?")
 _UNIT = re_compile(r"\s?(?:%|°[CF]?|[^\W\d]{1,12}(?:[ /][^\W\d]{1,12})?[²³]?\.?)?")
@@ -36,8 +41,6 @@ _STATED = re_compile(
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
-
-
 _ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|expected|target|"
                     r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
@@ -50,8 +53,6 @@ _IN_DOUBT = re_compile(r"\b(?:correct|right|wrong|true|false|agree|verify|check|
                        re.IGNORECASE)
 # The line that ends a worked solution.
 _SOLVED = re_compile(r"(?:####|\\boxed\{)\s*([^\n{}#]+?)\s*\}?\$?\.?\s*\Z")
-
-
 _LAST = re_compile(r"(?:####|^A:)[ \t]*(\S[^\n]*)\s*\Z", re.MULTILINE)
 
 
@@ -63,9 +64,8 @@ def plain(expected: Any) -> str | None:
     if isinstance(expected, int | float):
         return repr(expected)
     if isinstance(expected, dict):
-        if not expected.get("actions", True) and isinstance(said := expected.get("outputs"), list) \
-                and len(said) == 1 and expected.keys() <= {"actions", "outputs"}:
-            return plain(said[0])  # nothing to do, and one thing to say
+        if (value := inner(expected)) is not None:
+            return plain(value)
         only = next(iter(expected.values())) if len(expected) == 1 else None
         value = expected.get("answer", only)
         return plain(value) if not isinstance(value, dict | list) else None
@@ -73,6 +73,17 @@ def plain(expected: Any) -> str | None:
         return None
     last = _LAST.search(expected) if "####" in expected or "A:" in expected else None
     return (last[1] if last else expected).strip() or None
+
+
+def inner(expected: dict) -> Any:
+    """The one text that is expected to be said where no call is, or the one answer of a state;
+    None for anything else."""
+    said = [value for name in SAID if isinstance(value := expected.get(name), list) and value]
+    if len(said) == 1 and len(said[0]) == 1 and required.required(expected) == []:
+        return said[0][0]
+    state = next(iter(expected.values())) if len(expected) == 1 else None
+    return next(iter(state.values())) if isinstance(state, dict) and len(state) == 1 \
+        and set(state) & {*ANSWERS} else None
 
 
 def folded(text: str) -> str:
@@ -239,8 +250,6 @@ _SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
                    r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
                    r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
                    r"\$\{\w+\}")
-
-
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
 
 
@@ -298,8 +307,13 @@ def states(question: str, gold: str) -> bool:
     return rest.casefold().startswith(gold.casefold()) and rest[len(gold):].lstrip()[:1] == "]"
 
 
-_HINT = re_compile(r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note to (?:self|grader|annotator))\b"
-                   r"\W{1,3}(?:(?:it is|it's|try|use|think of|the answer is) )?", re.IGNORECASE)
+_HINT = re_compile(
+    r"\b(?:hint|tip|spoiler|clue|psst|p\.?s\.?|note (?:to|for) (?:the )?(?:self|(?:grad|annotat|"
+    r"judg|review|evaluat|mark|check|label)\w+)|"
+    r"(?:grader|annotator|judge|reviewer)['’]?s?[ -]note)\b"
+    r"\W{1,3}(?:(?:the )?(?:answer|result|solution|gold|expected|key|target|correct)"
+    r"(?: (?:answer|value|output))?(?: is|:| =)? |it is |it's |try |use |think of )?",
+    re.IGNORECASE)
 _DOES_IT = re_compile(r"[`'\")]*,? (?:does it|does the (?:job|trick)|works|will do|is (?:right|"
                       r"correct|the (?:answer|one|right|correct|solution))|would be "
                       r"(?:right|correct))\b",
@@ -308,10 +322,8 @@ _MARKED = re_compile(r"[`'\")]*\s*(?:[(\[](?:correct|right|true|answer|the answe
                      r"<-+ ?(?:correct|answer|this|right))", re.IGNORECASE)
 _ONE_ASKED = re_compile(r"\b(?:what|who|which)(?: \w+)? (is|are|was|were) ([^?]{4,80})\?\s*\Z",
                         re.IGNORECASE)
-
-
 _FEW_PLACES = 5
-_HINTS = ("hint", "tip", "spoiler", "clue", "psst", "p.s", "ps:", "note to", "correct", "does it",
+_HINTS = ("hint", "tip", "spoiler", "clue", "psst", "p.s", "ps:", "note", "correct", "does it",
           "does the", "works", "will do", "right", "is the ", "✓", "✔", "✅", "<-", "true)", "key)",
           "answer)")
 
@@ -337,7 +349,9 @@ def _hinted(question: str, gold: str) -> bool:
             return True
         hint = list(_HINT.finditer(before))
         if hint and not re.sub(r"[`'\"(\s]", "", before[hint[-1].end():]) \
-                and (_DOES_IT.match(after) or re.match(r"[`'\")]*\s*[.!)]?\s*(?:\n|\Z)", after)):
+                and (_DOES_IT.match(after) or re.match(
+                    r"[`'\")\]]*\s*[.!)]?\s*(?:\n|\Z)" if "note" not in hint[-1][0].lower()
+                    else r"[`'\")\]]*\s*(?:[!;)\n]|[.](?!\d)|\Z)", after)):
             return True
     return False
 

@@ -8,10 +8,12 @@ from functools import lru_cache
 from failure_analysis.audit import normal
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import SORTED_JSON, Seen
+from failure_analysis.patterns import re_compile
 
 LONGEST_FINAL = 60
 # What a question says of the form with which equal answers may differ.
 _FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output"))
+_NAMED = re_compile(r"(?m)^[ \t]*```\w+")  # a fence with the name of a language
 
 
 def did(row: Seen, leaves: str = "form") -> str:
@@ -19,7 +21,8 @@ def did(row: Seen, leaves: str = "form") -> str:
     left aside is the `form` of what it said, the form but for its `capitals`, or white space
     (blank)."""
     text = row.spoken or row.answer
-    said = normal.key(text, case=leaves != "form") if leaves else " ".join(text.split())
+    said = normal.key(text, case=leaves != "form") if leaves else " ".join(
+        (_NAMED.sub(lambda name: name[0].lower(), text) if "```" in text else text).split())
     return f"{said}\0{calls}" if (calls := called(row)) else said
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from failure_analysis.audit import broken, look_ups, lost, required, shell
+from failure_analysis.audit import broken, checked, look_ups, lost, required, shell
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
@@ -44,13 +44,19 @@ _NEW_CALLS = _SEVERAL = 3
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The runs of an item that broke, and its look-ups with two results."""
-    for rule, what, test in _RULES:
-        rows = [row for row in item.rows if test(row, item, whole)]
+    acted = [row for row in item.rows if row.made]
+    among = {_ALL: item.rows, _OPEN: [row for row in item.rows if row.outcome != "pass"],
+             _ACTED: acted, _OPEN_ACTED: [row for row in acted if row.outcome != "pass"]}
+    for rule, what, of, test in _RULES:
+        if not among[of]:
+            continue
+        rows = [row for row in among[of] if test(row, item, whole)]
         if rows:
             yield candidate(item, "harness", rule, f"{len(rows)} of {len(item.rows)} datapoints "
                             f"{what}", _sides(rows, rule, item, whole),
                             [row for row in rows if row.outcome != "unjudged"])
-    yield from look_ups.results(item)
+    if acted:
+        yield from look_ups.results(item)
 
 
 def _broke(row: Seen, item: Item, whole: Whole) -> bool:
@@ -92,7 +98,7 @@ def _silent(row: Seen, whole: Whole) -> bool:
 
 def _again(row: Seen, item: Item, whole: Whole) -> bool:
     """A call was executed again under its id, or once and has two results."""
-    again = _repeated(row)
+    again = _repeated(row) or _twice(row, item)
     return bool(again) and (any(required.writes(made.tool) and _DUPLICATE.search(made.result)
                                 for made in again)
                             or not _ids_restart(item, {made.ident for made in again}))
@@ -118,6 +124,20 @@ def _repeated(row: Seen) -> list[Made]:
         else:
             again.append(made)
     return again
+
+
+def _twice(row: Seen, item: Item) -> list[Made]:
+    """Second results of one write of a failing row that say the same, where others that passed got
+    one for this call."""
+    if row.outcome != "fail" or not any(made.tool.startswith(_NO_CALL) for made in row.made):
+        return []
+    first = {made.ident: made for made in reversed(row.made) if made.ident}
+    return [made for made in row.made if made.tool.startswith(_NO_CALL) and made.ident in first
+            and required.writes((one := first[made.ident]).tool) and not shell.looks(one)
+            and one is not made and any(
+                other.outcome == "pass" and look_ups.key(one) in map(look_ups.key, other.made)
+                and not any(each.tool.startswith(_NO_CALL) for each in other.made)
+                for other in item.rows)]
 
 
 def _ids_restart(item: Item, again: set[str | None]) -> bool:
@@ -174,7 +194,8 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
     return row.outcome == "fail" and (
-        broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
+        checked.graded(row) and broken.starved(checked.last_log(row))
+        or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or broken.uncollected(row.judge)
         and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
@@ -203,7 +224,8 @@ def _in_mid_text(row: Seen) -> bool:
 
 def _breaks_off(row: Seen) -> bool:
     """Whether the answer ends in the midst of a sentence."""
-    return bool(row.answer.strip()) and not _ENDED.search(row.answer[-50:])
+    return bool(row.answer.strip()) and (not _ENDED.search(row.answer[-50:])
+                                         or row.answer.count("```") % 2 == 1)
 
 
 def _getting_on(made: Sequence[Made]) -> bool:
@@ -261,29 +283,34 @@ def _repeats_itself(text: str) -> bool:
     return len(late) > 3 and len(set(late)) <= len(late) // 2
 
 
+# Which rows a rule can be about: all, those that did not pass, those with calls.
+_ALL, _OPEN, _ACTED, _OPEN_ACTED = range(4)
 _Test = Callable[[Seen, Item, Whole], bool]
-_RULES: tuple[tuple[str, str, _Test], ...] = (
-    ("infrastructure", "ended by an error of the infrastructure.", _broke),
-    ("empty", "are empty, and no end of the model's own is recorded.", _empty),
-    ("tool_broken", "failed after calls of a tool that works for no model.", _tool),
-    ("session_lost", "lost the session in which they worked.", lost.session),
-    ("no_network", "failed in a sandbox without the network that the item needs.", lost.network),
+_RULES: tuple[tuple[str, str, int, _Test], ...] = (
+    ("infrastructure", "ended by an error of the infrastructure.", _ALL, _broke),
+    ("empty", "are empty, and no end of the model's own is recorded.", _ALL, _empty),
+    ("tool_broken", "failed after calls of a tool that works for no model.", _OPEN_ACTED, _tool),
+    ("session_lost", "lost the session in which they worked.", _OPEN_ACTED, lost.session),
+    ("no_network", "failed in a sandbox without the network that the item needs.", _OPEN_ACTED,
+     lost.network),
     ("not_loaded", "failed for a table that the question names and that nobody had.",
-     lost.table),
+     _OPEN_ACTED, lost.table),
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
-     lost.not_reset),
-    ("empty_look_ups", "failed after look-ups that are empty for all.", lost.look_ups),
+     _OPEN_ACTED, lost.not_reset),
+    ("empty_look_ups", "failed after look-ups that are empty for all.", _OPEN_ACTED, lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
-     lost.not_given),
-    ("executed_again", "have a call that was executed again under one id.", _again),
-    ("not_checked", "failed though the check says that it could not run.", _unchecked),
-    ("cut", "were cut at the limit while still getting on.", _cut))
+     _OPEN, lost.not_given),
+    ("executed_again", "have a call that was executed again under one id.", _ACTED, _again),
+    ("not_checked", "failed though the check says that it could not run.", _OPEN, _unchecked),
+    ("cut", "were cut at the limit while still getting on.", _OPEN, _cut))
 
 
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
     first = rows[0]
-    if rule == "executed_again":
-        shown = "\n".join(map(shell.in_words, _repeated(first)[:5]))
+    if rule == "not_checked" and not first.judge:
+        shown = checked.last_log(first)
+    elif rule == "executed_again":
+        shown = "\n".join(map(shell.in_words, (_repeated(first) or _twice(first, item))[:5]))
     elif rule == "tool_broken":
         shown = "\n".join(shell.in_words(made) for made in first.made
                           if _failed(made) and _works_for_nobody(made, item, whole))

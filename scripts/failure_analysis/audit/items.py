@@ -32,8 +32,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def question_key(text: str) -> str:
-    """What stands for a question: its words without their white space."""
-    folded = " ".join(text.split())
+    """What stands for a question: its signs without white space."""
+    folded = "".join(text.split())
     return hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

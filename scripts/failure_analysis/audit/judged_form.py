@@ -4,7 +4,7 @@ code fence that it met."""
 import re
 from collections.abc import Iterator, Sequence
 
-from failure_analysis.audit import asks
+from failure_analysis.audit import asks, checked, dimensions
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
@@ -64,3 +64,15 @@ def fences(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         f"{len(rows)} failed as the code fence around their answer was not read.",
                         [variant("failed", f"{row.answer}\n\n{row.judge}", [row])
                          for row in rows[:_MOST_SHOWN]], rows, failed=len(rows), of=len(item.rows))
+
+
+def green(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
+    """Failures of which the grader's own log says that all tests passed."""
+    rows = [row for row in failed if (row.judge or row.made) and checked.green(row)
+            and dimensions.about(row)]
+    if rows:
+        yield candidate(item, "strict_match", "log_green",
+                        f"{len(rows)} failed though the log of their tests says that all passed.",
+                        [variant("failed", f"{row.answer}\n\n{row.judge or checked.last_log(row)}",
+                                 [row]) for row in rows[:_MOST_SHOWN]], rows, failed=len(rows),
+                        of=len(item.rows))

@@ -18,6 +18,7 @@ def boxed(text: str) -> Iterator[str]:
 
 _SPACED = re.compile(r"\s*([-+*/=^()<>{}\\%$])\s*")
 # One of these stands in each text of which `unlatexed` changes more than white space.
+_MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[lcr|]+\})?(.*?)\\end\{\1\}", re.S)
 _SIGNS = ("\\", "°", "~", "{,}", "^{", ")/(")
 
 
@@ -27,6 +28,8 @@ def unlatexed(text: str) -> str:
     if not any(map(text.__contains__, _SIGNS)):
         return " ".join(text.split())
     text = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])\s*", "", text)
+    text = _MATRIX.sub(lambda found: "[[" + re.sub(r"\s*\\\\\s*", "],[", re.sub(
+        r"\s*&\s*", ",", found[2].strip().removesuffix("\\\\").strip())) + "]]", text)
     text = re.sub(r"\\[dt]?frac\s*(\d)\s*(\d)", r"(\1)/(\2)", text)
     for _ in range(3):
         text = re.sub(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}", r"(\1)/(\2)", text)

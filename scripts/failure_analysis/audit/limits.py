@@ -7,7 +7,7 @@ from datetime import date
 
 from failure_analysis.audit import golds, required, values, wording
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.whole import Whole
 
@@ -26,8 +26,7 @@ _PARITY = re.compile(r"\b(?:name|give|find|write|pick|choose|state|enter|select|
 _BOUNDS = re.compile(
     r"\b(?:name|give|find|write|pick|choose|state|enter|select|which)\b[^.?!;]{0,30}"
     r"\b(?:number|integer|prime|square|cube|multiple|value)s?\b[^.?!;]{0,20}?\b(?:between|"
-    r"from) (-?\d[\d,]*) "
-    r"(?:and|to) (-?\d[\d,]*)\b", re.I)
+    r"from) (-?\d[\d,]*) (?:and|to) (-?\d[\d,]*)\b", re.I)
 _DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
                   r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
 
@@ -40,9 +39,7 @@ def ruled_out(item: Item, whole: Whole) -> Fault | None:
     if not keeps or keeps(gold) is not False or _COUNTS.search(item.question):
         return None
     rows = [row for row in item.rows if row.outcome != "unjudged" and keeps(final(row.answer))]
-    models = {row.model for row in rows}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in rows):
+    if not agreed(item, rows):
         return None
     return Fault("What is expected is ruled out by the question.", sides(
         item, gold, variant("failed", rows[0].answer, rows)), rows)

@@ -121,8 +121,9 @@ _READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|downloa
 def not_given(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure that says that the file which the question speaks of is not there, as all do, of
     two models or more."""
-    return row.outcome == "fail" and bool(_ATTACHED.search(item.question)) \
-        and len({other.model for other in item.rows}) >= _SEVERAL and all(
+    return row.outcome == "fail" and not row.made \
+        and len({other.model for other in item.rows}) >= _SEVERAL \
+        and bool(_ATTACHED.search(item.question)) and all(
             other.outcome == "fail" and not other.made and _lacks(other) for other in item.rows)
 
 

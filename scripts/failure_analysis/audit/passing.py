@@ -6,7 +6,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import blank, checked, forbidden, required, shell, undone, wording
+from failure_analysis.audit import (
+    blank,
+    checked,
+    dimensions,
+    forbidden,
+    required,
+    shell,
+    undone,
+    wording,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
@@ -47,61 +56,80 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
                             passed=len(passed))
 
 
+_Rule = tuple[str, str, Callable[[Seen], bool]]
+
+
 def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None,
-           open_: dict[str, list[Unmet]]
-           ) -> list[tuple[str, str, Callable[[Seen], bool]]]:
-    """(rule, what it says of a datapoint, whether it holds), the surest first."""
+           open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
+    """(rule, what it says of a datapoint, whether it holds), the surest first; those alone for
+    which something is required, called or judged."""
     expects = _expects(item, due)
     idle = once(lambda: _idle(item, passed, due))
+    if any(open_.values()):
+        yield from _of_requirements(passed, open_)
+    yield from _of_answers(item, whole, passed, due, expects, idle)
+    acted = any(row.made for row in passed)
+    if acted and due is None and expects is not False:
+        yield ("only_refused", "were refused each write that they tried, and say so",
+               lambda row: _only_refused(row, passed) and not _in_gold(row.answer, item.expected))
+    if any(row.judge for row in passed):
+        yield ("nothing_tested", "are judged by a log that says that no test ran",
+               lambda row: checked.none_ran(row.judge))
+        yield ("check_failed", "are judged by checks that say that they failed",
+               lambda row: checked.failed(row.judge))
+        yield ("nothing_changed", "are judged by a log that shows no change of any file",
+               lambda row: checked.changed_nothing(row) is not None and not idle())
+    if acted:
+        yield from _of_calls(item, passed, due)
+
+
+def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
+    yield ("required_failed", "made a required call that the tool refused, and no other attempt",
+           lambda row: any(one.how == "failed" for one in open_[row.ident]))
+    yield ("nothing_written", "wrote nothing, though a write is required",
+           lambda row: bool(open_[row.ident]) and not shell.wrote(row))
+    yield ("required_missing", "lack a call that is required",
+           lambda row: any(one.how == "missing" for one in open_[row.ident]))
+    yield ("required_elsewhere", "made a required call for another object alone",
+           lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
+           and not all(open_.values()) and (dimensions.state(row) is not True or len(
+               {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS))
+
+
+def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None,
+                expects: bool | None, idle: Callable[[], bool]) -> Iterator[_Rule]:
+    peers = once(lambda: expects is None and due is None and _others_did(item))
+    yield ("empty_answer", "are empty: no answer, no call",
+           lambda row: expects is not False and _is_empty(row)
+           and whole.runs[row.run].answered > 0 and not idle())
+    yield ("nothing_filled", "hold no value, where values are expected",
+           lambda row: blank.unfilled(row.answer, item.expected))
+    yield ("stub", "are code of which no function has a body, or say that it is to be written",
+           lambda row: blank.stub(row.answer, item.expected, item.question))
+    yield ("same_answer_always", "come from a run that answers nearly everything so",
+           lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
+           and not idle())
+    yield ("says_it_could_not", "say that they could not",
+           lambda row: (expects is True or "?" not in row.answer and (
+               peers() or _asks_for_a_text(item, row, passed)))
+           and _gives_up(row.answer, item.expected) and not shell.wrote(row)
+           and (due == [] or dimensions.state(row) is not True)
+           and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle())
+
+
+def _of_calls(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> Iterator[_Rule]:
     others = once(lambda: _writers(passed))
     file_due = once(lambda: _file_due(item, passed))
-    peers = once(lambda: expects is None and due is None and _others_did(item))
-    return [
-        ("required_failed", "made a required call that the tool refused, and no other attempt",
-         lambda row: any(one.how == "failed" for one in open_[row.ident])),
-        ("nothing_written", "wrote nothing, though a write is required",
-         lambda row: bool(open_[row.ident]) and not shell.wrote(row)),
-        ("required_missing", "lack a call that is required", lambda row: any(
-            one.how == "missing" for one in open_[row.ident])),
-        ("required_elsewhere", "made a required call for another object alone",
-         lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
-         and not all(open_.values()) and (required.state(row) is not True or len(
-             {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS)),
-        ("empty_answer", "are empty: no answer, no call",
-         lambda row: expects is not False and _is_empty(row)
-         and whole.runs[row.run].answered > 0 and not idle()),
-        ("nothing_filled", "hold no value, where values are expected",
-         lambda row: blank.unfilled(row.answer, item.expected)),
-        ("stub", "are code of which no function has a body, or say that it is to be written",
-         lambda row: blank.stub(row.answer, item.expected, item.question)),
-        ("same_answer_always", "come from a run that answers nearly everything so",
-         lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
-         and not idle()),
-        ("says_it_could_not", "say that they could not",
-         lambda row: (expects is True or "?" not in row.answer and (
-             peers() or _asks_for_a_text(item, row, passed)))
-         and _gives_up(row.answer, item.expected) and not shell.wrote(row)
-         and (due == [] or required.state(row) is not True)
-         and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle()),
-        ("only_refused", "were refused each write that they tried, and say so",
-         lambda row: due is None and expects is not False and _only_refused(row, passed)
-         and not _in_gold(row.answer, item.expected)),
-        ("nothing_tested", "are judged by a log that says that no test ran",
-         lambda row: checked.none_ran(row.judge)),
-        ("check_failed", "are judged by checks that say that they failed",
-         lambda row: checked.failed(row.judge)),
-        ("own_tests_failed", "failed their own last tests, where all are to pass",
-         lambda row: bool(checked.GREEN_DUE.search(
-             f"{item.question} {tool_calls.result_text(item.expected)}"))
-         and checked.own_failed(row)),
-        ("nothing_changed", "are judged by a log that shows no change of any file",
-         lambda row: checked.changed_nothing(row) is not None and not idle()),
-        ("forbidden_changed", "changed a file that the question forbids to change",
-         lambda row: bool(forbidden.changed(row, item.question))),
-        ("others_wrote", "wrote nothing, where others that passed did",
-         lambda row: due is None and not shell.wrote(row) and required.state(row) is not True
-         and (bool(others()) and row.model not in others()
-              or file_due()))]
+    yield ("own_tests_failed", "failed their last tests, which were graders' own or are all to "
+           "pass", lambda row: checked.own_failed(row) and (
+               checked.graded(row) or bool(checked.GREEN_DUE.search(
+                   f"{item.question} {tool_calls.result_text(item.expected)}"))))
+    yield ("forbidden_changed", "changed a file that the question forbids to change",
+           lambda row: bool(forbidden.changed(row, item.question)))
+    if due is None:
+        yield ("others_wrote", "wrote nothing, where others that passed did",
+               lambda row: not shell.wrote(row) and dimensions.state(row) is not True
+               and (bool(others()) and row.model not in others() or file_due()))
 
 
 def _file_due(item: Item, passed: Sequence[Seen]) -> bool:
@@ -123,7 +151,8 @@ def _expects(item: Item, due: list[Call] | None) -> bool | None:
     if item.expected is None:
         return None
     text = tool_calls.result_text(item.expected).strip()
-    if not text.strip("[]{}\" "):
+    if not text.strip("[]{}\" ") or isinstance(item.expected, dict) and not (
+            "".join(item.texts).strip() or text.count("true") + text.count("false")):
         return False
     return not wording.denies(text)
 
@@ -176,7 +205,7 @@ def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
     wrote with the same tool."""
     tried = [one.tool for one in row.made if required.writes(one.tool) and not shell.looks(one)]
     return bool(tried) and not shell.wrote(row) and wording.withdraws(row.answer) \
-        and required.state(row) is not True and any(
+        and dimensions.state(row) is not True and any(
             one.tool in tried for other in passed for one in shell.wrote(other))
 
 
@@ -192,7 +221,7 @@ def _always(row: Seen, whole: Whole) -> bool:
     kind = required.answer_kind(row)
     wordy = kind in (EMPTY, REFUSED) or len(row.answer.split()) >= _FEW_WORDS
     return (kind == run.answer and wordy and (kind != EMPTY or len(whole.runs) > 1)
-            and required.state(row) is not True)
+            and dimensions.state(row) is not True)
 
 
 def _in_gold(answer: str, expected: object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import golds, required, shell, state_read, undone, wording
+from failure_analysis.audit import dimensions, golds, required, shell, state_read, undone, wording
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 
 # What a result counts or lists that was not done, and the state of what was done in part.
@@ -57,7 +57,7 @@ class Act(NamedTuple):
 def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     """(the sentence, what the record says) of a deed reported as done, or as done in whole."""
     if not row.made or not any(map(_acts, row.made)) \
-            or required.state(row) is True and row.outcome != "pass":
+            or dimensions.state(row) is True and row.outcome != "pass":
         return None
     left = next(_in_part(row), None)
     text = row.answer or row.spoken

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from failure_analysis.audit import demands, golds
-from failure_analysis.audit.faults import final, judged_models
+from failure_analysis.audit.faults import agreed, final
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Seen
 
@@ -17,8 +17,7 @@ EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
     r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
     r"\ball (?:the |its )?(?:digits|decimals)\b|\b(?:keep|with|including) (?:all |the |its )*"
-    r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|"
-    r"\bunrounded\b",
+    r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b",
     re.IGNORECASE)
 _WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
                     r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
@@ -227,7 +226,8 @@ def _may_be_cut(text: str, acts: bool) -> bool:
     if re.fullmatch(r"\d{1,3}(?:,\d{3})*,\d{1,2}", text):
         return True
     return re.search(r"\d", text) is not None and not re.fullmatch(r"[-+]?\d+\.\d+", text) \
-        and len(text) in range(3 if acts else _LONG_ENOUGH if text.isdigit() else 4, 60)
+        and len(text) in range((2 if text[0].isalpha() else 3) if acts
+                               else _LONG_ENOUGH if text.isdigit() else 4, 60)
 
 
 def _record(item: Item) -> str:
@@ -242,9 +242,7 @@ def _saying(item: Item, says: Callable[[Seen], bool]) -> list[Seen]:
     """The failing rows that say something: of half of the models at least, and of two; none where a
     passing row says it."""
     rows = [row for row in item.rows if row.outcome != "unjudged" and says(row)]
-    models = {row.model for row in rows}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)) \
-            or any(row.outcome == "pass" for row in rows):
+    if not agreed(item, rows):
         return []
     return rows
 

@@ -35,9 +35,6 @@ _OF_A_THING = re_compile(r"(?:e?mail|order|book|file|post|text|record|log|transf
                          r"return|exchange|message|schedule|store|register|credit|deposit|issue|"
                          r"upload|share|install|lock|plan|reserve|deploy)_")
 EMPTY, REFUSED = "empty", "refused"
-_STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|file_?system|"
-                    r"(final|end)_?(page|screen|record|content|url)|page_?state|ledger|inventory)"
-                    r"([^a-z]|$)", re.I)
 
 
 class Call(NamedTuple):
@@ -129,23 +126,6 @@ def answer_kind(row: Seen) -> str:
     if wording.refuses(row.answer):
         return REFUSED
     return f"said {one_line(row.answer[:1200]).casefold()[:500]}"
-
-
-def state(row: Seen) -> bool | None:
-    """What the record says of the state that the run left: right, wrong, or None where no check of
-    the state is recorded."""
-    if any(signal.get("kind") == "wrong_database" for signal in row.signals):
-        return False
-    said = {value for name, value in row.scores.items() if value is not None
-            and _is_state(name)}
-    if not said or not said <= {0, 1}:
-        return None
-    return False not in said
-
-
-@lru_cache(1 << 10)
-def _is_state(name: str) -> bool:
-    return not name.startswith("action:") and bool(_STATE.search(name))
 
 
 def _call(part: Any) -> Call | None:

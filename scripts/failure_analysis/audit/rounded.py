@@ -7,7 +7,7 @@ from typing import Any
 
 from failure_analysis.audit import demands, golds, normal, recorded
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, judged_models, sides
+from failure_analysis.audit.faults import Fault, agreed, final, judged_models, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.recorded import ROUNDING
 from failure_analysis.audit.seen import Seen
@@ -28,8 +28,8 @@ def rounded(item: Item, whole: Whole) -> Fault | None:
                      sides(item, item.expected, variant(
                          "rounded", f"{found.record} → {found.gold}"),
                          variant("failed", found.rows[0].answer, found.rows)), found.rows)
-    if coarse := _coarse(item):
-        return coarse
+    if fault := _coarse(item) or _all_cut(item):
+        return fault
     gold, question = numbers_of(item.expected), item.question
     if isinstance(item.expected, dict) and len(item.expected) > 1:
         return _rounded_field(item)
@@ -78,23 +78,43 @@ def _coarse(item: Item) -> Fault | None:
                     and (scientific or (value / unit).denominator > 1):
                 said[value].append(row)
     value = max(said, key=lambda one: len({row.model for row in said[one]}), default=None)
-    if value is None or any(row.outcome == "pass" for row in said[value]):
-        return None
-    models = {row.model for row in said[value]}
-    if len(models) < 2 or 2 * len(models) < len(judged_models(item)):
+    if value is None or not agreed(item, said[value]):
         return None
     return Fault("What is expected is a rounded form of what most failing answers say.",
                  sides(item, item.expected, variant("failed", said[value][0].answer, said[value])),
                  said[value])
 
 
+_PARTS = re.compile(r"\(?[A-Za-z]\w{0,9} ?= ?-?\d+(?:(?:,| and|;) ?[A-Za-z]\w{0,9} ?= ?-?\d+)+\)?")
+
+
+def _all_cut(item: Item) -> Fault | None:
+    """A gold of several whole numbers, each under its name, which are those that most models are
+    failed for without what stands behind the point."""
+    gold = golds.plain(item.expected) or ""
+    if not _PARTS.fullmatch(gold) or ROUNDING.search(item.question):
+        return None
+    parts = list(map(Fraction, re.findall(r"= ?(-?\d+)", gold)))
+    rows = [row for row in item.rows if row.outcome != "unjudged" and len(said := _listed(row))
+            == len(parts) and said != parts and [int(one) for one in said] == parts]
+    if not agreed(item, rows):
+        return None
+    return Fault("The numbers of what is expected are those of most failing answers, cut.",
+                 sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
+
+
 def _values(row: Seen) -> set[Fraction]:
+    """The numbers and fractions of what a row ends in, without their order."""
+    return set(_listed(row))
+
+
+def _listed(row: Seen) -> list[Fraction]:
     """The numbers and fractions of what a row ends in."""
     lines = row.answer.strip().splitlines()[-1:]
     text = final(row.answer) or "".join(lines)
-    return {Fraction(found[1].replace(",", "")) / int(found[2] or 1) if found[1]
+    return [Fraction(found[1].replace(",", "")) / int(found[2] or 1) if found[1]
             else Fraction(int(found[3]), int(found[4])) for found in _VALUE.finditer(text[-300:])
-            if int(found[2] or found[4] or 1)}
+            if int(found[2] or found[4] or 1)]
 
 
 def _rounded_field(item: Item) -> Fault | None:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from failure_analysis.audit import asks, near, normal, same_form, strict
+from failure_analysis.audit import asks, dimensions, near, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
 from failure_analysis.audit.grouped import LONGEST_FINAL, by_answer, called, tells_capitals
@@ -132,7 +132,7 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
         if {"pass", "fail"} <= verdicts[called(rows[0])]:
             by_calls[called(rows[0]), normal.key(rows[0].answer)] += [
                 row for row in rows if row.outcome == "pass" or row.scores and (
-                    rows[0].spoken and strict.about_calls(row)
+                    rows[0].spoken and dimensions.about_calls(row)
                     or same_form.said_it_all(row, passed)) or not row.scores and _only_waits(row)]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
     if groups:
@@ -177,7 +177,7 @@ def _same_final(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
         for gold in wanted))
     free = {how for rows in finals.values() for how, row in rows if row.outcome == "pass"}
     groups = [group for rows in finals.values() if (group := _opposite([
-        row for how, row in rows if row.outcome == "pass" or strict.about(row)
+        row for how, row in rows if row.outcome == "pass" or dimensions.about(row)
         and (how in free or free - _SIGNS and row.answer.strip() in wanted)]))]
     if groups:
         yield _contradiction(item, "same_final", groups, "end in the same final answer")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from failure_analysis.audit import arguments, asks, near, normal, strict
+from failure_analysis.audit import arguments, asks, dimensions, near, normal, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
 from failure_analysis.audit.item import Item
@@ -16,8 +16,6 @@ _Asked = Callable[[], frozenset[str]]  # asked only where all else is the same
 _MOST_PAIRS, _MOST_OBJECTS, _FEW_SIGNS = 300, 40, 10
 _RULES = frozenset(("white_space", "json", "list", "set"))
 _OF_SEVERAL = "[{,;\n"
-# Dimensions of what was to be said: whoever says all of it and more has met them.
-_TOLD = ("told", "communicat", "inform", "said", "outputs", "mention", "report")
 
 
 def groups(item: Item) -> Iterator[list[Seen]]:
@@ -37,7 +35,7 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         if not one.made:
             same = item.expected is not None and _same_answer(one, other, item.question, asked)
         else:
-            same = calls and _same_calls(one, other, asked) and strict.about_calls(one) \
+            same = calls and _same_calls(one, other, asked) and dimensions.about_calls(one) \
                 and not exact() and strict.only_calls(item, one)
         if same:
             first = firsts.setdefault(one.ident, other.ident)
@@ -69,8 +67,8 @@ def _same_code(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[l
             "exact", "bare", "fenced", "output"}:
         return
     for rows in both:
-        first = next(row for row in rows if row.outcome == "fail" and strict.about(row)) \
-            if any(row.outcome == "fail" and strict.about(row) for row in rows) else None
+        first = next(row for row in rows if row.outcome == "fail" and dimensions.about(row)) \
+            if any(row.outcome == "fail" and dimensions.about(row) for row in rows) else None
         alike_ = [row for row in rows if first and normal.same_code(
             normal.unfenced(first.answer), normal.unfenced(row.answer))]
         if len({row.outcome for row in alike_}) > 1:
@@ -83,7 +81,7 @@ def _same_but_prose(passed: list[Seen], failed: list[Seen]) -> Iterator[list[See
     objects = [(row, said) for row in (*failed, *passed)[:_MOST_OBJECTS]
                if isinstance(said := normal.parsed(normal.unfenced(row.answer)), dict)]
     for one, mine in objects:
-        for other, its in objects if one.outcome == "fail" and strict.about(one) else ():
+        for other, its in objects if one.outcome == "fail" and dimensions.about(one) else ():
             odd = [key for key in mine if mine[key] != its.get(key)]
             if other.outcome == "pass" and mine.keys() == its.keys() and len(odd) == 1 \
                     and all(isinstance(said[odd[0]], str) for said in (mine, its)) \
@@ -108,7 +106,7 @@ def _both_expected(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterat
 def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:
     """Whether two answers are marked in one way and are one value of several members."""
     if not any(sign in one.answer for sign in _OF_SEVERAL) \
-            or not strict.about(one) or one.spoken or other.spoken:
+            or not dimensions.about(one) or one.spoken or other.spoken:
         return False
     a, b = final(one.answer), final(other.answer)
     return bool(a.text) and a.how == b.how and ("```" in one.answer) == ("```" in other.answer) \
@@ -129,7 +127,7 @@ def _same_calls(one: Seen, other: Seen, asked: _Asked) -> bool:
 
 def said_it_all(one: Seen, passed: list[Seen]) -> bool:
     """Whether a row failed for what it was to say alone, and said all that a passing one did."""
-    if not one.failed or not all(any(word in name for word in _TOLD) for name in one.failed):
+    if not one.failed or not all(map(dimensions.of_words, one.failed)):
         return False
     said = normal.key(one.spoken or one.answer)
     return any(normal.key(other.spoken or other.answer) in said for other in passed)

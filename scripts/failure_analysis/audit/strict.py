@@ -6,40 +6,25 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, judged_form, normal, required, shell
+from failure_analysis.audit import arguments, asks, dimensions, judged_form, normal, required, shell
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
-from failure_analysis.audit.golds import scalars
+from failure_analysis.audit.golds import ANSWERS, SAID, scalars
+from failure_analysis.audit.golds import inner as inner_of
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
-from failure_analysis.datapoint import is_number
 from failure_analysis.patterns import re_compile
 
-# Where an expectation of several parts holds its answer, and where it holds several that do.
-_ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
-            "ground_truth", "label", "solution", "output", "value", "expected", "result")
+# Where an expectation holds several answers that will do.
 _ANY_OF = ("aliases", "references", "alternatives", "acceptable", "acceptable_answers",
            "possible_answers", "targets")
-# Where it holds what has to be said beside calls.
-_SAID = ("outputs", "communicate_info", "required_outputs", "must_say", "to_say")
-# What a dimension is called that judges whether the answer is right, or the calls are.
-RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pass|outcome|equal|"
-                   r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
-                   re.I)
-# What else an answer that is the expected one has all of, and what its form alone decides.
-_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
-                  r"\bvalues?\b|knowledge|numeric|substance", re.I)
-_FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 # Calls that only read where they go.
 _READS = re_compile(r"(^|_)(open|visit|click|browse|go_?to|navigate|scroll|load|download|python|"
                     r"code|calculator|web)(_|$)", re.I)
-_SPOKEN = re_compile(r"reply|output|told|said|communicat|inform|answer", re.I)
-_DONE = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid|"
-                   r"\bpage\b|\bfiles?\b|record|\benv|world|ledger|inventory", re.I)
 EXACTLY = re_compile(
     r"\bexact(?:ly)?\b(?=\s*(?:[:'\"‘“`]|as\b|like\b|this\b|these\b|the (?:following|text|word|"
     r"string|name|message|sub|title|path)|(?:text|words?|wording|string|spelling|format|message|"
@@ -56,7 +41,7 @@ _MOVES = re_compile(
     r"redo|print|speak|run|exec(ute)?|sql|commit|scroll|drag|fill)(_|$)", re.I)
 _FAULT = re_compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
 _OTHER_FAULTS = frozenset(("not_communicated", "assertion_not_met", "harness_error", "exception"))
-_MOST_SHOWN, _SEVERAL = 6, 2
+_MOST_SHOWN = 6
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
@@ -92,6 +77,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     failed = [row for row in item.rows if row.outcome == "fail"]
     yield from judged_form.blanks(item, failed)
     yield from judged_form.fences(item, failed)
+    yield from judged_form.green(item, failed)
     if not failed or item.expected is None:
         return
     wanted = calls_wanted(item.expected)
@@ -104,28 +90,17 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
 def golds(expected: Any) -> list[str]:
     """The answers that are expected, each of which will do; none where it cannot be told."""
     if isinstance(expected, Mapping):
-        if (inner := _only(expected)) is not None:
+        if (inner := inner_of(expected)) is not None:
             return golds(inner)
-        named = [name for name in (*_ANSWERS, *_ANY_OF) if expected.get(name) not in (None, "")]
+        named = [name for name in (*ANSWERS, *_ANY_OF) if expected.get(name) not in (None, "")]
         any_of = [text for name in named if name in _ANY_OF and isinstance(expected[name], list)
                   for text in expected[name] if isinstance(text, str | int | float)]
-        single = [expected[name] for name in named if name in _ANSWERS]
+        single = [expected[name] for name in named if name in ANSWERS]
         if len(single) > 1 or not (named or expected):
             return []
         whole = [] if named else [expected]
         return list(map(normal.written, [*single, *any_of, *whole]))
     return [normal.written(expected)]
-
-
-def _only(expected: Mapping) -> Any:
-    """The one text that is expected to be said where no call is, or the one answer of a state;
-    None for anything else."""
-    said = [value for name in _SAID if isinstance(value := expected.get(name), list) and value]
-    if len(said) == 1 and len(said[0]) == 1 and required.required(expected) == []:
-        return said[0][0]
-    state = next(iter(expected.values())) if len(expected) == 1 else None
-    return state if isinstance(state, Mapping) and len(state) == 1 and set(state) & {*_ANSWERS} \
-        else None
 
 
 def _will_do(item: Item) -> list[str]:
@@ -170,9 +145,9 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
     marks: Counter[tuple[str, str]] | None = None
     # With these others passed, whose verdict was on their answer alone.
     tried = {made.tool for row in item.rows if row.outcome == "pass"
-             and len(_judged(row)) < _SEVERAL for made in row.made}
+             and len(dimensions.judged(row)) < dimensions.SEVERAL for made in row.made}
     for row in failed:
-        of_form = not about(row)
+        of_form = not dimensions.about(row)
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
                 or not all(_reads(made, wanted) or made.tool in tried for made in row.made):
             continue
@@ -208,20 +183,14 @@ def _said_all(item: Item, failed: Sequence[Seen]) -> list[Seen]:
     """Failing rows that said all that is expected to be said, in its order, in the words with which
     others passed, where no call is expected."""
     expected = item.expected
-    due = [str(text) for name in _SAID if isinstance(expected, Mapping)
+    due = [str(text) for name in SAID if isinstance(expected, Mapping)
            and isinstance(expected.get(name), list) for text in expected[name]]
     if not due or required.required(expected) != []:
         return []
     passed = {normal.key(row.answer) for row in item.rows if row.outcome == "pass"}
     in_order = re_compile(".*".join(rf"(?<!\w){re.escape(text)}(?!\w)" for text in due), re.S)
-    return [row for row in failed if normal.key(row.answer) in passed and about_words(row)
-            and in_order.search(row.answer)]
-
-
-def about_words(row: Seen) -> bool:
-    """Whether what the row failed is what it says, or its only dimension."""
-    return len(_judged(row)) < _SEVERAL or bool(row.failed) and all(
-        _SPOKEN.search(name) or RIGHT.search(name) for name in row.failed)
+    return [row for row in failed if normal.key(row.answer) in passed
+            and dimensions.about_words(row) and in_order.search(row.answer)]
 
 
 def _reads(made: Made, wanted: Sequence[str]) -> bool:
@@ -247,39 +216,6 @@ def _usual(others: Counter[tuple[str, str]]) -> str:
     return how if how in signs and count > 1 and count * 2 > counts.total() else ""
 
 
-def about(row: Seen) -> bool:
-    """Whether what the row failed is a dimension that the right answer has met, by its name, or its
-    only one."""
-    judged = _judged(row)
-    if len(judged) < 2 or not row.failed:
-        return True
-    said = [name for name in row.failed if RIGHT.search(name.replace("_", " "))
-            or _HAS.search(name.replace("_", " "))]
-    held = [name for name in judged if row.scores[name] is True
-            and RIGHT.search(name.replace("_", " "))]
-    return bool(said) and not held
-
-
-def _judged(row: Seen) -> list[str]:
-    return [name for name, value in row.scores.items() if isinstance(value, bool)
-            or is_number(value)]
-
-
-def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
-    """Whether the row failed its form alone, though the whole of it is what is expected but for
-    white space."""
-    return bool(row.failed) and all(_FORM.search(name) for name in row.failed) and any(
-        alike(row.answer, gold, question) in ("equal", "white_space", "json")
-        and "```" not in row.answer for gold in wanted)
-
-
-def about_calls(row: Seen) -> bool:
-    """Whether all that the row failed is what its calls decide, or its only dimension."""
-    judged = [name for name, value in row.scores.items() if value is not None]
-    return len(judged) < 2 or not row.failed or all(
-        _DONE.search(name.replace("_", " ")) for name in row.failed)
-
-
 def calls_wanted(expected: Any) -> list[Call]:
     """The calls that are expected; none where nothing says any, or not in a form we know."""
     return required.required(expected) or []
@@ -291,7 +227,7 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
     tools = {call.name for call in wanted}
     for row in failed:
         rule = _made_all(item, row, wanted) if tools <= {made.tool for made in row.made} \
-            and (about_calls(row) or _owes_no_word(item, row)) and only_calls(item, row) else ""
+            and _owes_no_word(item, row) and only_calls(item, row) else ""
         if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
     text = "\n".join(f"{call.name} {normal.written(call.arguments)}" for call in wanted)
@@ -307,12 +243,21 @@ def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterat
 
 
 def _owes_no_word(item: Item, row: Seen) -> bool:
-    """Whether a row failed for what it said alone, in words with which another one passed after the
-    same calls, and nothing is expected to be said."""
-    return all(_SPOKEN.search(name) for name in row.failed) and any(
+    """Whether a row failed for what its calls decide, or beside it for what it said alone, in words
+    with which another one passed after the same calls."""
+    beside = dimensions.beside_calls(row)
+    return all(map(dimensions.of_words, beside)) and (not beside or any(
         other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
         and [made.arguments for made in other.made] == [made.arguments for made in row.made]
-        for other in item.rows)
+        for other in item.rows))
+
+
+def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
+    """Whether the row failed its form alone, though the whole of it is what is expected but for
+    white space."""
+    return dimensions.about_form(row) and any(
+        alike(row.answer, gold, question) in ("equal", "white_space", "json")
+        and "```" not in row.answer for gold in wanted)
 
 
 def only_calls(item: Item, row: Seen) -> bool:
@@ -323,7 +268,7 @@ def only_calls(item: Item, row: Seen) -> bool:
         return False
     if not isinstance(item.expected, Mapping):
         return True
-    texts = [value for name, value in item.expected.items() if name in _ANSWERS
+    texts = [value for name, value in item.expected.items() if name in ANSWERS
              and isinstance(value, str | int | float) and value != ""]
     return _told(item.expected, row) and all(
         rules(row, [normal.written(text)], item.question, "") for text in texts)
@@ -331,7 +276,7 @@ def only_calls(item: Item, row: Seen) -> bool:
 
 def _told(expected: Mapping, row: Seen) -> bool:
     """Whether the row said all that is expected to be said beside the calls; numbers as numbers."""
-    due = [str(text) for name in _SAID if isinstance(expected.get(name), list)
+    due = [str(text) for name in SAID if isinstance(expected.get(name), list)
            for text in expected[name] if isinstance(text, str | int | float)]
     if not due:
         return True

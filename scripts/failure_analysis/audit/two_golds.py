@@ -29,7 +29,8 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
     words = len(re.findall(r"\w+", item.question))
     if words < 4:
         return None
-    asks_alone = words > _MANY_WORDS and not _OF_A_STATE.search(item.question) and all(
+    asks_alone = (words > _MANY_WORDS or any(map(str.isdigit, item.question))) \
+        and not _OF_A_STATE.search(item.question) and all(
         isinstance(gold, dict) and required.required(gold) == [] and golds.plain(gold) is not None
         for gold in others.values())
     if not asks_alone and any(row.made for row in item.rows) \

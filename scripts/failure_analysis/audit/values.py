@@ -9,7 +9,7 @@ from failure_analysis.patterns import re_compile
 
 TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘": "'", "–": "-", "−": "-",
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
-                            "\u200b": "", "\ufeff": "", "\u3000": " ",
+                            "×": "x", "\u200b": "", "\ufeff": "", "\u3000": " ",
                             **{chr(code): chr(code - 0xfee0) for code in range(0xff01, 0xff5f)},
                             **{chr(0x2080 + digit): str(digit) for digit in range(10)}})
 

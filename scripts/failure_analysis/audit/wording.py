@@ -24,8 +24,7 @@ _REFUSES = re_compile(
     r"(?:nothing |no (?:\w+ ){1,3}?)(?:was|were|could be|can be) "
     r"(?:found|located|determined|identified|retrieved)\b)", re.I)
 _INPUT = (r"(?:passage|text|document|article|context|image|picture|photo|table|question|input|"
-    r"excerpt|"
-          r"attachment|story|paragraph|figure|snippet|transcript|source|prompt|file)s?")
+    r"excerpt|attachment|story|paragraph|figure|snippet|transcript|source|prompt|file)s?")
 _GIVEN = (r"(?:transmitted|provided|included|attached|given|shared|supplied|sent|visible|received|"
           r"available|loaded|load|there|present|arrive|come through|passed on|here)")
 # That something is missing, or not one's business: told so with the first words of a short answer.
@@ -37,15 +36,12 @@ _LACKING = re_compile(
     r"(?:missing|empty)\b)|"
     rf"(?:there (?:is|was) )?no {_INPUT} (?:was|were|is|has been|to|came|in)\b|"
     rf"(?:please|could you|can you|kindly)(?: please)? (?:provide|share|paste|upload|"
-    rf"resend)(?: me)?"
-    rf"(?: with)? (?:the|your|an?)(?: \w+)? {_INPUT}|"
+    rf"resend)(?: me)?(?: with)? (?:the|your|an?)(?: \w+)? {_INPUT}|"
     rf"(?:i|we) (?:don['’]t|do not|did not|didn['’]t|cannot|can['’]t) (?:see|find|have|access|"
-    rf"open|view|"
-    rf"receive)(?: any| the| an?| your| access to)*(?: \w+)? {_INPUT}|"
+    rf"open|view|receive)(?: any| the| an?| your| access to)*(?: \w+)? {_INPUT}|"
     r"(?:i|we) (?:can|could|may) only (?:help|assist|answer|work|respond|reply|translate|support|"
     r"process|handle)\b|(?:i|we)(?:['’]m| am| are|['’]re) (?:only|not) (?:allowed|permitted|"
-    r"trained|"
-    r"designed|equipped|authori[sz]ed|set up) (?:to|for)\b|"
+    r"trained|designed|equipped|authori[sz]ed|set up) (?:to|for)\b|"
     r"(?:this|that|it)(?:['’]s| is) (?:(?:outside|beyond|out of) (?:of )?(?:my|our|what (?:i|we)|"
     r"the "
     r"scope)|not something (?:i|we) can)|(?:i|we) (?:must |have to )?(?:decline|pass on this)\b|"
@@ -68,19 +64,16 @@ _NOT_GIVEN = re_compile(
 _ORDINALS = re_compile(
     r"\b(?:steps?|parts?|questions?|attempts?|cases?|stages?|sections?|pages?|lines?|options?|"
     r"problems?|exercises?|tasks?|no|q|tr(?:y|ies))\W{0,2}\d+(?: ?(?:of|/) ?\d+)?|\b\d+ ?(?:of|"
-    r"/) ?\d+\b|"
-    r"\b\d+ (?:times|steps|attempts|tries|ways|minutes|seconds)\b", re.I)
+    r"/) ?\d+\b|\b\d+ (?:times|steps|attempts|tries|ways|minutes|seconds)\b", re.I)
 # Where a question says so, nothing may be the right answer.
 _ALLOWS = re_compile(
     r"\b(?:if|when|where|unless|in case|otherwise|should)\b[^.?!\n]{0,120}\b(?:cannot|can['’]t|"
-    r"not|no|"
-    r"none|nothing|unanswerable|unknown|missing|unclear|impossible|harmful|unsafe|decline|"
+    r"not|no|none|nothing|unanswerable|unknown|missing|unclear|impossible|harmful|unsafe|decline|"
     r"refuse)\b|"
     r"\b(?:do nothing|leave (?:it |this |that )?(?:blank|empty)|(?:may|can|should|must) (?:refuse|"
     r"decline|abstain|be (?:blank|empty))|abstain|empty (?:string|list|answer|output|reply)|"
     r"(?:say|reply|answer|respond|write|return|output)(?: with)? (?:nothing|['\"“‘]?(?:none|"
-    r"unknown|"
-    r"n/?a|unanswerable|i don['’]t know)))\b", re.I)
+    r"unknown|n/?a|unanswerable|i don['’]t know)))\b", re.I)
 # An answer that is this alone says that there is none.
 _ABSTAINS = re_compile(
     r"\W*(?:the answer is |answer: ?)?(?:unanswerable|unknown|not answerable|no answer|n/?a|"
@@ -100,8 +93,7 @@ _WITHDRAWN = re_compile(
     re.I)
 _HEDGES = re_compile(
     r"\b(?:nothing|none|nobody|yet|if|once|after|when|whenever|until|unless|before|will|would|"
-    r"could|"
-    r"should|can|cannot|not|never|no|unable|failed|needs?|please|shall|(?<!\d )may(?!,? \d)|"
+    r"could|should|can|cannot|not|never|no|unable|failed|needs?|please|shall|(?<!\d )may(?!,? \d)|"
     r"might|let me|to be|"
     r"about to|already|previously|originally|earlier|you have|you had|you['’]ve|records?|shows?|"
     r"according|see|says?|since|because|assum\w+|neither|nor|whether|human|representative|"
@@ -126,9 +118,7 @@ _REPORTS = re_compile(
     r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone|left|told|hidden|taken|given|"
     r"brought|sold|shut|withdrawn|begun|built|got|filled out)\b|\w+ed\b(?=[,.;!]|$| and\b)|"
     r"\b(?:is|are)(?: now)? (?:on (?:its|their|the) way|under ?way|in place|live|sorted|out|gone|"
-    r"off|"
-    r"through|up again|back up)\b|"
-    r"\b(?:is|are) now\b|"
+    r"off|through|up again|back up)\b|\b(?:is|are) now\b|"
     r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands|bears|"
     r"carries)\b|"
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
@@ -177,14 +167,11 @@ _CLAIM = re_compile(
     r"\b(?:^|(?=(?:i|we|has|have|it|that|this|is|are|was|were|successfully)\b))"
     r"(?:(?P<own>(?:i|we)(?:['’]ve| have) "
     r"(?:(?:just|now|also|successfully|since|gone ahead and) )*)"
-    r"|(?P<passive>(?:has|have|(?:it|that|this)['’]s) been "
-    r"(?:(?:just|now|also|successfully) )*)"
+    r"|(?P<passive>(?:has|have|(?:it|that|this)['’]s) been (?:(?:just|now|also|successfully) )*)"
     r"|(?P<now>(?:is|are) now (?:successfully )?)"
     r"|(?P<sure>(?:(?:was|were|is|are|i|we) )?successfully )"
     r"|(?P<bare>(?:^\W*|(?:i|we) (?:(?:just|also|now) |went ahead and )?)))"
     rf"(?P<verb>{_ANY})\b", re.I)
-
-
 # What is opened to be read alone.
 _LOOKS = re_compile(
     r"\b(?:pages?|sites?|websites?|links?|urls?|articles?|results?|documents?)\b", re.I)
@@ -296,7 +283,8 @@ def claims(text: str) -> list[tuple[str, str, bool]]:
 
 # What is so after a deed, as a sentence may say it.
 _STATES = re_compile(
-    rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;])|"
+    rf"{_REPORTS.pattern}|^(?:done|finished|delivered|\w+ed)\b(?=\W*$|[,.!;:]| [-–—] )|"
+    r"\w+ed successfully\b|"
     r"\b(?:is|are)(?: now)? (?:active|open|closed|on|off|live|enabled|disabled|blocked|up|"
     r"running|ready|correct|gone|there|in stock|free|on board)\b", re.I)
 
