@@ -146,8 +146,8 @@ _TECHNICAL = re.compile(
     r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
     r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
     r"command not found|no module named|cannot open shared object|exec format error|"
-    r"not (?:installed|mounted|running|started)|\bmount|no such device|failed to (?:start|launch|"
-    r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
+    r"object object\]|not (?:installed|mounted|running|started)|\bmount|no such device|"
+    r"failed to (?:start|launch|connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
     r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
     r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
@@ -188,7 +188,7 @@ _FAILED = re.compile(
     r"verify failed|is not trusted|expired)|(?:[\w./-]+: )+[^\n]{0,80}read-only file system|"
     r"\{[^\n]{0,60}(?:40[13]|unauthori[sz]ed|forbidden)\b[^\n]{0,60}(?:invalid|expired|missing) "
     r"(?:api[ _-]?)?(?:key|token|licen[cs]e|credential)|"
-    r"(?:invalid|expired|missing) (?:api[ _-]?)?(?:key|licen[cs]e)|"
+    r"(?:invalid|expired|missing) (?:api[ _-]?)?(?:key|licen[cs]e)|object object\]\W*$|"
     r"licen[cs]e[^\n]{0,30} (?:expired|invalid|not found)|"
     r"(?:grpc|rpc) (?:error|status)[^\n]{0,20}code ?= ?(?:unavailable|internal|unauthenticated|"
     r"unimplemented|deadlineexceeded|resourceexhausted)|"
@@ -270,6 +270,9 @@ _LOCKED = re.compile(r"^[\w.]*(?:error|exception)?\W*(?:database is locked|unabl
 _UNCOLLECTED = re.compile(
     r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
     r"E +(?:ModuleNotFound|Import)Error")
+_UNDECODED = re.compile(r"(?:\w+\.)*JSONDecodeError: [^\n]{0,120}")
+_NOT_BEGUN = re.compile(rf"\b(?:{_MACHINE}|worker|host|machine)\b[^\n]{{0,60}}\b(?:before|prior to) "
+                        r"(?:the |any )?(?:first )?(?:tests?|checks?|cases?)\b", re.I)
 _WORDS_OF_A_CHECK = 250
 # A verdict that stands for one that could not be given, and what broke. What fails may be the code
 # of the model too, for which a score is set to 0 and is no default.
@@ -296,9 +299,16 @@ def starved(log: str) -> bool:
     return bool(_STARVED.search(log))
 
 
-def uncollected(judge: str) -> bool:
-    """Whether the log of tests says that their own set-up lacks a module."""
-    return "conftest.py" in judge and bool(_UNCOLLECTED.search(judge))
+def not_begun(log: str) -> bool:
+    """Whether the log of tests says that their machine broke before the first of them."""
+    return len(log) < _WORDS_OF_A_CHECK and bool(_NOT_BEGUN.search(log))
+
+
+def uncollected(judge: str, json_asked: bool = False) -> bool:
+    """Whether the log of tests says that their own set-up lacks a module, or all that a check says
+    is that it could not decode what it was given, where no JSON is asked for."""
+    return bool(not json_asked and _UNDECODED.fullmatch(judge.strip())) \
+        or "conftest.py" in judge and bool(_UNCOLLECTED.search(judge))
 
 
 def unchecked(judge: str, acted: bool, json_asked: bool = False) -> bool:

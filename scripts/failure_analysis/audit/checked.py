@@ -97,11 +97,12 @@ _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|
                         r"patch|change)\w*)\b", re.M | re.I)
 # What a check that is no test says of what it compared, and a claim that it found no difference.
 _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot valid)\b"
+                      r"(?! ?[:=] ?0)|\bvalid\W{1,3}(?:[Ff]alse|[Nn]o)\b(?!\w)"
                       r"(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
                       r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
-_DIFFERING = ("fail", "invalid", "not valid", "not match", "mismatch", "differ", "bad signature",
+_DIFFERING = ("fail", "valid", "not match", "mismatch", "differ", "bad signature",
               "error", "wrong")
 _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated)?|in order|"
                    r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
@@ -202,6 +203,20 @@ def own_failed(row: Seen) -> bool:
     """Whether the last tests that a datapoint ran failed, with no change after them."""
     last = _last(row) if row.made else None
     return last is not None and outcome(last.result) is False
+
+
+def found_none(row: Seen) -> bool:
+    """Whether a datapoint says nothing and did nothing but run tests, of which none was there."""
+    return not row.answer.strip() and all(map(_is_test, row.made)) and any(
+        _NONE_RAN.search(one.result) for one in row.made) and not any(
+        _PASSED.search(one.result) for one in row.made)
+
+
+def not_begun(row: Seen) -> str:
+    """What a run of tests that no later one follows says, where it says nothing of any test."""
+    last = row.made[-1] if row.made else None
+    return last.result if last and _is_test(last) and not shell.command(last) \
+        and outcome(last.result) is None else ""
 
 
 def last_log(row: Seen) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
-from failure_analysis.audit import golds
+from failure_analysis.audit import golds, wording
 from failure_analysis.audit.normal import core
 from failure_analysis.patterns import re_compile
 
@@ -25,6 +25,8 @@ _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: le
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
                     r"\b(?:upper|lower) ?-?case only\b|"
                     r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
+                    r"\A\W*(?:name|call|describe|identify) [^.?\"“]{1,60}? (?:in|with|using) (?:at "
+                    r"most|no more than|up to|exactly) \w+ words?\b|"
     r"\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
@@ -156,6 +158,7 @@ _PLACES = re_compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
 _CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
                     re.IGNORECASE)
+_PRINTS = ("tofixed(", "f}", "f\"", "f'", "f`", "lf", "%.")
 # The number of decimals as a program is told.
 _SPELLED = re_compile(r"%[ +-]?\d*\.(\d)f|\{[^{}]*:[^{}]*\.(\d)f\}|\.toFixed\((\d)\)|"
                       r"\bround\([^(),]+, ?(\d)\)|%\.(\d)lf")
@@ -172,6 +175,16 @@ def places(question: str) -> int | None:
                      lambda word: str(COUNT[word[0].lower()]), question, flags=re.IGNORECASE)
     found = re.search(r"\b(\d)\s+(?:decimal|digits? after)", figures)
     return int(found[1]) if found else None
+
+
+def printed_otherwise(question: str, answer: str, gold: str) -> bool:
+    """Whether a question asks what a program prints with so many decimals, which the gold has and
+    an answer has not."""
+    if not wording.has_any(question, _PRINTS) or not _SPELLED.search(question):
+        return False
+    asked = places(question)
+    after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
+    return after[0] != asked == after[1]
 
 
 def keeps_case(question: str, answer: str, gold: str) -> bool:
@@ -229,7 +242,7 @@ def _case(sentence: str, gold: str) -> bool | None:
 def _letter(sentence: str, gold: str) -> bool | None:
     """The letter of an option alone."""
     found = re.search(r"\b(?:only|just|with|single|give)\s+(?:only |just |a |the |one |single )*"
-                      r"letter\b(?! (?:words|grade))(?: of| for| corresponding| only| alone|"
+                      r"letter\b(?! (?:words|grade))(?: of| for| corresponding| only| alone|:|"
                       r" \(?[A-J] ?(?:-|–|to|through) ?[A-J]\b|\.|\s*$|\s*\()",
                       sentence, re.IGNORECASE)
     return golds.LETTER.fullmatch(gold.strip()) is not None if found else None

@@ -26,7 +26,7 @@ _STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|
 _WORDS = re_compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply|message|"
                     r"report|summary|sentence|closing|wording)s?([^a-z]|$)", re.I)
-_ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|info\w*", re.I)
+_ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|values?|info\w*", re.I)
 # Dimensions that sum up the whole, and those of how it was done.
 WHOLE = re_compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"
                    r"resolved|goal\w*|solved|score|result)$", re.I)

@@ -12,7 +12,8 @@ from failure_analysis.patterns import re_compile
 
 LONGEST_FINAL = 60
 # What a question says of the form with which equal answers may differ.
-_FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output"))
+_FORM_COUNTS = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "number", "output",
+                          "order"))
 _NAMED = re_compile(r"(?m)^[ \t]*```\w+")  # a fence with the name of a language
 
 

@@ -37,7 +37,8 @@ _COUNTED = re_compile(r"[1-9]\d{0,5} \w+ \w+ed\W*\Z")  # what was done, counted
 _NUMBERS = re_compile(r"\d+(?:\.\d+)?")
 _DUPLICATE = re_compile(r"\bduplicate|\balready (?:\w+ )?(?:placed|processed|executed|done|sent|"
                         r"submitted|handled|received|created|applied)", re.I)
-_LONGEST_STEP = 500
+_LONGEST_STEP, _FEWEST_TOKENS = 500, 50
+_OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
 
@@ -76,6 +77,9 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
         return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
+    if _lost(row) and len({one.model for one in item.rows
+                           if _lost(one) and _silent(one, whole)}) > 1:
+        return True
     if row.termination and broken.ERROR_END.search(row.termination):
         return True
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
@@ -85,6 +89,12 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
 def _ungenerated(row: Seen) -> bool:
     """Whether not a sign was generated, and none was right."""
     return row.tokens == 0 and row.outcome != "pass" and _says_nothing(row)
+
+
+def _lost(row: Seen) -> bool:
+    """Whether a text was generated to its own end, and is not there."""
+    return (row.tokens or 0) >= _FEWEST_TOKENS and row.outcome != "pass" and _says_nothing(row) \
+        and _OWN_END.fullmatch(row.termination or "") is not None
 
 
 def _says_nothing(row: Seen) -> bool:
@@ -196,8 +206,9 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     return row.outcome == "fail" and (
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
-        or broken.uncollected(row.judge)
-        and all(broken.uncollected(one.judge) for one in item.rows if one.judge)
+        or broken.not_begun(checked.not_begun(row))
+        or broken.uncollected(row.judge, json := "json" in item.question.lower())
+        and all(broken.uncollected(one.judge, json) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
 
 
@@ -308,7 +319,7 @@ _RULES: tuple[tuple[str, str, int, _Test], ...] = (
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
     first = rows[0]
     if rule == "not_checked" and not first.judge:
-        shown = checked.last_log(first)
+        shown = checked.last_log(first) or checked.not_begun(first)
     elif rule == "executed_again":
         shown = "\n".join(map(shell.in_words, (_repeated(first) or _twice(first, item))[:5]))
     elif rule == "tool_broken":

@@ -20,6 +20,8 @@ _CODE_END = re_compile(r"[;{]\s*$", re.M)
 SQL = re_compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re_compile(r"'[^']*'|\"[^\"]*\"")
 _STRONG = re_compile(r"\*\*(?<![\w*]\*\*)(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
+_JOINT = re_compile(r"(?<=[^\W\d])(?:: | ?— ?| - )(?=[^\W\d])")
+_FEW_SIGNS = 60
 _BULLET = re_compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
 
 
@@ -47,6 +49,8 @@ def key(text: str, *, case: bool = False) -> str:
     bare = values.one_line(bare)
     if bare.endswith(".") and not bare.endswith(".."):
         bare = bare[:-1].rstrip()
+    if len(bare) < _FEW_SIGNS and (": " in bare or "—" in bare or " - " in bare):
+        bare = _JOINT.sub(" - ", bare)
     return bare if case else bare.casefold()
 
 
@@ -54,7 +58,7 @@ def _laid_out(text: str) -> str:
     """JSON, or a query in SQL, laid out in one way; blank for anything else."""
     if text[:1] in ("{", "["):
         try:
-            return json.dumps(json.loads(text), ensure_ascii=False)
+            return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True)
         except (ValueError, RecursionError):
             return ""
     return query(text)

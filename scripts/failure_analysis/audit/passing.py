@@ -112,7 +112,7 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
     yield ("says_it_could_not", "say that they could not",
            lambda row: (expects is True or "?" not in row.answer and (
                peers() or _asks_for_a_text(item, row, passed)))
-           and _gives_up(row.answer, item.expected) and not shell.wrote(row)
+           and _gives_up(row.answer, item) and not shell.wrote(row)
            and (due == [] or dimensions.state(row) is not True)
            and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle())
 
@@ -122,8 +122,10 @@ def _of_calls(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> Ite
     file_due = once(lambda: _file_due(item, passed))
     yield ("own_tests_failed", "failed their last tests, which were graders' own or are all to "
            "pass", lambda row: checked.own_failed(row) and (
-               checked.graded(row) or bool(checked.GREEN_DUE.search(
+               checked.graded(row) or wording.refuses(row.answer) or bool(checked.GREEN_DUE.search(
                    f"{item.question} {tool_calls.result_text(item.expected)}"))))
+    yield ("no_test_found", "say nothing, and the tests that they ran found nothing to test",
+           checked.found_none)
     yield ("forbidden_changed", "changed a file that the question forbids to change",
            lambda row: bool(forbidden.changed(row, item.question)))
     if due is None:
@@ -171,11 +173,13 @@ def _idle(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> bool:
     return not more
 
 
-def _gives_up(answer: str, expected: object) -> bool:
-    """Whether an answer says that it could not, or that there is none. Where one letter is
-    expected, that may be the text of a choice."""
+def _gives_up(answer: str, item: Item) -> bool:
+    """Whether an answer says that it could not, or that there is none. Where one letter or number
+    is expected, that may be the text of a choice."""
+    gold = tool_calls.result_text(item.expected).strip()
     return wording.refuses(answer) or wording.abstains(answer) and (
-        expected is None or len(tool_calls.result_text(expected).strip()) > _LETTER)
+        item.expected is None or len(gold) > _LETTER
+        or gold.isdigit() and answer.strip(" .*").casefold() not in item.question.casefold())
 
 
 def _others_did(item: Item) -> bool:

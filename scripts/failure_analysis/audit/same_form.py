@@ -7,6 +7,7 @@ from itertools import product
 from failure_analysis.audit import arguments, asks, dimensions, near, normal, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
+from failure_analysis.audit.grouped import called
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
@@ -56,12 +57,12 @@ _OF_LAYOUT = re_compile(r"\bformat|\bindent|\bstyle|\bwhite ?space|\blint|\bpep 
 
 def _same_code(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:
     """Failing rows with passing ones whose code is the same but for how it is laid out."""
-    by_signs: dict[str, list[Seen]] = {}
+    by_signs: dict[tuple[str, str], list[Seen]] = {}
     for row in (*passed, *failed):
-        if len(row.answer) > _FEW_SIGNS and not row.made and any(
+        if len(row.answer) > _FEW_SIGNS and any(
                 sign in row.answer for sign in _OF_CODE) and normal.is_code(row.answer):
-            by_signs.setdefault("".join(normal.unfenced(row.answer).split()).rstrip(
-                ";").casefold(), []).append(row)
+            by_signs.setdefault((called(row), "".join(normal.unfenced(row.answer).split()).rstrip(
+                ";").casefold()), []).append(row)
     both = [rows for rows in by_signs.values() if len({row.outcome for row in rows}) > 1]
     if not both or _OF_LAYOUT.search(item.question) or asks.forms(item.question) & {
             "exact", "bare", "fenced", "output"}:

@@ -67,6 +67,7 @@ _SAYS_NO = re_compile(
     rf"\W*(?:(?:https?(?:/\d(?:\.\d)?)?|status(?: code)?)?[ :=]*[45]\d\d\W+(?:{_REASONS})|"
     r"(?:update|delete|rows? (?:affected|matched|changed)\W*|insert 0) 0\b|rollback\b|"
     r"[45]\d\d [45]\.\d{1,3}\.\d{1,3}\b|(?:grpc|rpc) (?:error|status)|"
+    r"[\w./-]+: (?:cannot|could not|unable to|failed to) |"
     r"(?:access |permission |request |operation |action |update |write |call )?"
     r"(?:is |was |has been )?(?:denied|refused|rejected|declined|forbidden|unauthori[sz]ed|aborted|"
     r"failed|not allowed|not permitted|blocked by|timed out)\b(?! ?[:=] ?(?:0|none|false))|"

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, dimensions, judged_form, normal, required, shell
+from failure_analysis.audit import (
+    arguments,
+    asks,
+    demands,
+    dimensions,
+    judged_form,
+    normal,
+    required,
+    shell,
+)
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.final import final
@@ -127,6 +136,9 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
         inner = "" if same or bare or not ending.how else alike(ending.text, short, question)
         if not (same or inner) or usual not in ("", ending.how) \
                 or inner and ending.how == "whole" and not same and "<think" not in row.answer:
+            continue
+        if "number" in (same, inner) and demands.printed_otherwise(
+                question, ending.text or row.answer, short):
             continue
         asked = asks.forms(question)
         if "fenced" in asked and "```" in gold and "```" not in row.answer:

@@ -61,7 +61,7 @@ def unfulfilled(wanted: Sequence[Call], row: Seen) -> list[Unmet]:
     spare = [one for one in shell.wrote(row) if not _DRAFTS.search(one.tool)
              and not FILLS.match(one.tool) and not _GIVEN_UP.match(one.result)
              and not any(required.fulfils(one, call) for call in wanted)]
-    left = [_elsewhere(one, spare) for one in left]
+    left = [_elsewhere(one, spare, row.question) for one in left]
     strayed = {one.call.name for one in left if one.how == ELSEWHERE}
     return [] if any(one.tool not in strayed for one in spare) else left
 
@@ -82,19 +82,20 @@ def known(tool: str, whole: Whole) -> bool:
         and called >= _NEARLY_ALL * len(others)
 
 
-def _elsewhere(one: Unmet, spare: Sequence[Made]) -> Unmet:
+def _elsewhere(one: Unmet, spare: Sequence[Made], question: str) -> Unmet:
     """A call made with other arguments as one for another object, where each is; those that are
     required themselves are no tries of it."""
     if one.how != "other":
         return one
     tries = [made for made in spare if made.tool == one.call.name]
-    if all(other_object(one.call.arguments, made.arguments) for made in tries):
+    if all(other_object(one.call.arguments, made.arguments, question) for made in tries):
         return Unmet(one.call, ELSEWHERE, tries[0] if tries else one.nearest)
     return one
 
 
-def other_object(wanted: Any, given: Any) -> bool:
-    """Whether two calls name different objects: a name that both give differs in more than form."""
+def other_object(wanted: Any, given: Any, question: str = "") -> bool:
+    """Whether two calls name different objects: a name that both give differs in more than form, or
+    a number behind its key in the question."""
     if not isinstance(wanted, dict) or not isinstance(given, dict):
         return False
     for key, value in wanted.items():
@@ -103,6 +104,11 @@ def other_object(wanted: Any, given: Any) -> bool:
             one, other = (re.sub(r"[\W_]+", "", name).casefold() for name in names)
             if one not in other and other not in one:
                 return True
+        if isinstance(value, dict) and other_object(value, given.get(key), question) \
+                or question and (said := str(value)).isdigit() and str(given.get(key)).isdigit() \
+                and int(said) != int(given[key]) and re.search(
+                    rf"\b{re.escape(key)} #?{said}\b", question, re.I):
+            return True
         parts = [_LABELLED.fullmatch(text) if isinstance(text, str) else None
                  for text in (value, given.get(key))]
         if all(parts) and parts[0][1] == parts[1][1] and parts[0][2] != parts[1][2]:
@@ -141,7 +147,7 @@ def undone(due: Sequence[Call], wanted: Sequence[Call], row: Seen, others: froze
     spare = [one for one in shell.wrote(row)
              if not any(required.fulfils(one, call) for call in wanted)] if left else []
     for one in left:
-        how = _elsewhere(one, spare).how
+        how = _elsewhere(one, spare, row.question).how
         if how in ("missing", ELSEWHERE):
             found.append(Undone(one.call.name, one.call.arguments or {},
                                 f"Never called: {required.spelled(one.call)}"))

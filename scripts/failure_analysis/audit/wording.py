@@ -108,9 +108,11 @@ _ADMITS = re_compile(
     r"(?:please|could you|can you) (?:add|provide|send|confirm|tell|give|ask|contact(?! us)|"
     r"try)|shall i|should i|(?:would|do) you(?! (?:\w+ ){0,3}(?:anything|any|more|else))|"
     r"let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
-    r"like|prefer)|on hold|until|once|as soon as)\b", re.I)
+    r"like|prefer)|on hold|until|once|as soon as|(?:i|we) (?:still )?need|which [^.?!]{1,60}\?)"
+    r"(?!\w)", re.I)
 _NOTHING = re_compile(r" (?:nothing|none|no )", re.I)
-_BUT = re_compile(r"\bnothing (?:has been|was|is|were)\b", re.I)
+_BUT = re_compile(r"\bnothing (?:has been|was|is|were)\b|\bleft (?:it |them |all )?(?:alone|"
+                  r"untouched|unchanged|as (?:it|they) (?:is|was|are|were))\b", re.I)
 # What a sentence that reports something as done holds.
 _REPORTS = re_compile(
     r"\b(?:is|are|was|were|been|be|got|has|have|['’](?:s|re|ve)|i|we|now|also|both|and|all|just|"
