@@ -146,12 +146,13 @@ _TECHNICAL = re.compile(
     r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
     r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
     r"command not found|no module named|cannot open shared object|exec format error|"
-    r"object object\]|not (?:installed|mounted|running|started)|\bmount|no such device|"
-    r"failed to (?:start|launch|connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
+    r"not (?:installed|mounted|running|started)|\bmount|no such device|failed to (?:start|launch|"
+    r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
     r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
     r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
-    r"handler missing|\b(?:408|429|52\d)\b|is (?:down|offline|out of order)\b", re.I)
+    r"handler missing|\b(?:408|429|52\d)\b|object object\]|"
+    r"is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
 _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
             r"not ?registered|not ?implemented|not ?wired|no handler|handler missing|"
@@ -271,8 +272,6 @@ _UNCOLLECTED = re.compile(
     r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
     r"E +(?:ModuleNotFound|Import)Error")
 _UNDECODED = re.compile(r"(?:\w+\.)*JSONDecodeError: [^\n]{0,120}")
-_NOT_BEGUN = re.compile(rf"\b(?:{_MACHINE}|worker|host|machine)\b[^\n]{{0,60}}\b(?:before|prior to) "
-                        r"(?:the |any )?(?:first )?(?:tests?|checks?|cases?)\b", re.I)
 _WORDS_OF_A_CHECK = 250
 # A verdict that stands for one that could not be given, and what broke. What fails may be the code
 # of the model too, for which a score is set to 0 and is no default.
@@ -297,11 +296,6 @@ _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
 def starved(log: str) -> bool:
     """Whether the log of tests says that their machine had no room left."""
     return bool(_STARVED.search(log))
-
-
-def not_begun(log: str) -> bool:
-    """Whether the log of tests says that their machine broke before the first of them."""
-    return len(log) < _WORDS_OF_A_CHECK and bool(_NOT_BEGUN.search(log))
 
 
 def uncollected(judge: str, json_asked: bool = False) -> bool:

@@ -208,15 +208,17 @@ def own_failed(row: Seen) -> bool:
 def found_none(row: Seen) -> bool:
     """Whether a datapoint says nothing and did nothing but run tests, of which none was there."""
     return not row.answer.strip() and all(map(_is_test, row.made)) and any(
-        _NONE_RAN.search(one.result) for one in row.made) and not any(
-        _PASSED.search(one.result) for one in row.made)
+        none_ran(one.result) for one in row.made)
 
 
-def not_begun(row: Seen) -> str:
-    """What a run of tests that no later one follows says, where it says nothing of any test."""
-    last = row.made[-1] if row.made else None
-    return last.result if last and _is_test(last) and not shell.command(last) \
-        and outcome(last.result) is None else ""
+_NOT_BEGUN = re.compile(r"\b(?:sandbox|container|harness|runner|vm|pod|worker|host)\b[^\n]{0,60}"
+                        r"\bbefore (?:the |any )?(?:first )?(?:tests?|checks?|cases?)\b", re.I)
+
+
+def not_begun(row: Seen) -> bool:
+    """Whether the last call ran tests, and says that their machine broke before the first."""
+    return bool(row.made) and _is_test(row.made[-1]) and bool(
+        _NOT_BEGUN.search(row.made[-1].result)) and outcome(row.made[-1].result) is None
 
 
 def last_log(row: Seen) -> str:

@@ -25,8 +25,7 @@ _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: le
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
                     r"\b(?:upper|lower) ?-?case only\b|"
                     r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
-                    r"\A\W*(?:name|call|describe|identify) [^.?\"“]{1,60}? (?:in|with|using) (?:at "
-                    r"most|no more than|up to|exactly) \w+ words?\b|"
+                    r"\A\W*name [^.?\"“]{1,60}? in (?:at most|up to|exactly) \w+ words?\b|"
     r"\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
@@ -158,7 +157,6 @@ _PLACES = re_compile(r"\b(one|two|three|four|five|six|\d)\s+"
                      r"(?:decimal places?|decimals?|digits? after)", re.IGNORECASE)
 _CENTS = re_compile(r"\bto the cent\b|\bnearest cent\b|\bdollars and cents\b|\bexact cents\b",
                     re.IGNORECASE)
-_PRINTS = ("tofixed(", "f}", "f\"", "f'", "f`", "lf", "%.")
 # The number of decimals as a program is told.
 _SPELLED = re_compile(r"%[ +-]?\d*\.(\d)f|\{[^{}]*:[^{}]*\.(\d)f\}|\.toFixed\((\d)\)|"
                       r"\bround\([^(),]+, ?(\d)\)|%\.(\d)lf")
@@ -168,7 +166,7 @@ def places(question: str) -> int | None:
     """The number of decimals that a question asks for; None where it asks for none."""
     if _CENTS.search(question):
         return 2
-    if spelled := _SPELLED.findall(question) if "f" in question or "round" in question else ():
+    if spelled := _SPELLED.findall(question) if wording.has_any(question, ("f", "round")) else ():
         asked = {next(filter(None, one)) for one in spelled}
         return int(asked.pop()) if len(asked) == 1 else None
     figures = re.sub(r"\b(one|two|three|four|five|six)\b",
@@ -178,13 +176,10 @@ def places(question: str) -> int | None:
 
 
 def printed_otherwise(question: str, answer: str, gold: str) -> bool:
-    """Whether a question asks what a program prints with so many decimals, which the gold has and
-    an answer has not."""
-    if not wording.has_any(question, _PRINTS) or not _SPELLED.search(question):
-        return False
-    asked = places(question)
+    """Whether a program of the question prints as many decimals as the gold has, and an answer has
+    others."""
     after = [len(core(text).partition(".")[2]) for text in (answer, gold)]
-    return after[0] != asked == after[1]
+    return bool(_SPELLED.search(question)) and after[0] != places(question) == after[1]
 
 
 def keeps_case(question: str, answer: str, gold: str) -> bool:

@@ -35,7 +35,7 @@ _WANTS_NUMBER = re_compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|
 _OPTION = re_compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
 _STATED = re_compile(
     r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label|value)|"
-    r"reference(?: (?:output|result|value))?|target(?: (?:output|value|label))?|"
+    r"label(?= ?:)|reference(?: (?:output|result|value))?|target(?: (?:output|value|label))?|"
     r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
     re.IGNORECASE)
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"

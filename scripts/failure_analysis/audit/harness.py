@@ -72,29 +72,23 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     """No answer and no call after an error; or no end recorded, and several models silent, which
     else answer."""
-    if _ungenerated(row) and not _broke(row, item, whole) and len(
-            {one.model for one in item.rows if _ungenerated(one)}) > 1:
+    if _ungenerated(row, whole) and not _broke(row, item, whole) and len(
+            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1:
         return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
-    if _lost(row) and len({one.model for one in item.rows
-                           if _lost(one) and _silent(one, whole)}) > 1:
-        return True
     if row.termination and broken.ERROR_END.search(row.termination):
         return True
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
 
-def _ungenerated(row: Seen) -> bool:
-    """Whether not a sign was generated, and none was right."""
-    return row.tokens == 0 and row.outcome != "pass" and _says_nothing(row)
-
-
-def _lost(row: Seen) -> bool:
-    """Whether a text was generated to its own end, and is not there."""
-    return (row.tokens or 0) >= _FEWEST_TOKENS and row.outcome != "pass" and _says_nothing(row) \
-        and _OWN_END.fullmatch(row.termination or "") is not None
+def _ungenerated(row: Seen, whole: Whole) -> bool:
+    """Whether not a sign was generated, and none was right; or a text was, to its own end, that is
+    not there, though the run else answers."""
+    return row.tokens is not None and row.outcome != "pass" and _says_nothing(row) and (
+        row.tokens == 0 or row.tokens >= _FEWEST_TOKENS and _silent(row, whole)
+        and _OWN_END.fullmatch(row.termination or "") is not None)
 
 
 def _says_nothing(row: Seen) -> bool:
@@ -206,7 +200,7 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     return row.outcome == "fail" and (
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
-        or broken.not_begun(checked.not_begun(row))
+        or checked.not_begun(row)
         or broken.uncollected(row.judge, json := "json" in item.question.lower())
         and all(broken.uncollected(one.judge, json) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
@@ -319,7 +313,7 @@ _RULES: tuple[tuple[str, str, int, _Test], ...] = (
 def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Variant]:
     first = rows[0]
     if rule == "not_checked" and not first.judge:
-        shown = checked.last_log(first) or checked.not_begun(first)
+        shown = checked.last_log(first) or first.made[-1].result
     elif rule == "executed_again":
         shown = "\n".join(map(shell.in_words, (_repeated(first) or _twice(first, item))[:5]))
     elif rule == "tool_broken":

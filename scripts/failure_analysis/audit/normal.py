@@ -21,7 +21,6 @@ SQL = re_compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re_compile(r"'[^']*'|\"[^\"]*\"")
 _STRONG = re_compile(r"\*\*(?<![\w*]\*\*)(?=\S)([^*\n]+)(?<=\S)\*\*(?![\w*])")
 _JOINT = re_compile(r"(?<=[^\W\d])(?:: | ?— ?| - )(?=[^\W\d])")
-_FEW_SIGNS = 60
 _BULLET = re_compile(r"(?m)^[ \t]*[-*•][ \t]+(?=\S)")
 
 
@@ -49,7 +48,7 @@ def key(text: str, *, case: bool = False) -> str:
     bare = values.one_line(bare)
     if bare.endswith(".") and not bare.endswith(".."):
         bare = bare[:-1].rstrip()
-    if len(bare) < _FEW_SIGNS and (": " in bare or "—" in bare or " - " in bare):
+    if len(bare) < 60 and (": " in bare or "—" in bare or " - " in bare):
         bare = _JOINT.sub(" - ", bare)
     return bare if case else bare.casefold()
 

@@ -118,40 +118,24 @@ def _listed(row: Seen) -> list[Fraction]:
 
 
 _LONG = re.compile(r"(?<![\w.])\d{16,30}(?![\w.])")
-_ALL_DIGITS = re.compile(r"\b(?:all|every) (?:the |its |their )?(?:digits?|decimals?|places)\b|"
-                         r"\bunrounded\b|\bwithout rounding\b|\bas (?:it|they) stands?\b", re.IGNORECASE)
-
-
-def _by_float(item: Item) -> Fault | None:
-    """A number of the gold is a whole number of the question that a float has cut."""
-    asked = _LONG.findall(item.question)
-    for text in item.texts if asked else ():
-        if re.fullmatch(r"\d[\d.]{12,}(?:e\+\d\d)?", text) and text not in asked:
-            for longer in asked:
-                if 0 < abs(int(longer) - Fraction(text)) < Fraction(int(longer), 10 ** 13):
-                    return Fault("A whole number of the question lost its last digits in what is "
-                                 "expected.", sides(item, item.expected, variant(
-                                     "cut", f"{longer} → {text}")))
-    return None
 
 
 def _rounded_field(item: Item) -> Fault | None:
-    """A number of a gold with several fields is a number of the question with fewer decimals."""
-    if fault := _by_float(item):
-        return fault
-    if not _DECIMALS.search(item.question) or ROUNDING.search(item.question.split("Return")[0]):
-        return None
-    asked = [text.replace(",", "") for text in re.findall(
-        r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", item.question)]
-    whole = _ALL_DIGITS.search(item.question)
-    for text in item.texts:
-        if re.fullmatch(r"\d{3,}(?:\.\d+)?" if not whole else r"\d+\.\d+", text) and fraction(text) not in map(fraction, asked):
-            for longer in asked:
-                if is_rounded(longer, text) and (whole or len(longer.partition(".")[2]) < 5):
-                    return Fault("A number of the question stands in what is expected with fewer "
-                                 "decimals.", sides(item, item.expected, variant(
-                                     "rounded", f"{longer} → {text}")))
-    return None
+    """A number of a gold with several fields is a number of the question with fewer decimals, or a
+    whole one of which a float has cut the end."""
+    question, whole = item.question, recorded.EXACT.search(item.question)
+    cut = [(longer, text) for longer in _LONG.findall(question) for text in item.texts
+           if re.fullmatch(r"\d[\d.]{12,}(?:e\+\d\d)?", text) and text not in question
+           and abs(int(longer) - Fraction(text)) < Fraction(int(longer), 10 ** 13)]
+    if _DECIMALS.search(question) and (whole or not ROUNDING.search(question.split("Return")[0])):
+        asked = [text.replace(",", "") for text in re.findall(
+            r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)", question)]
+        form = r"\d+\.\d+" if whole else r"\d{3,}(?:\.\d+)?"
+        cut += [(longer, text) for text in item.texts if re.fullmatch(form, text)
+                and fraction(text) not in map(fraction, asked) for longer in asked
+                if is_rounded(longer, text) and (whole or len(longer.partition(".")[2]) < 5)]
+    return Fault("A number of the question stands in what is expected with fewer digits.", sides(
+        item, item.expected, variant("rounded", " → ".join(cut[0])))) if cut else None
 
 
 def numbers_of(expected: Any) -> list[str]:

@@ -6,18 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import (
-    arguments,
-    asks,
-    demands,
-    dimensions,
-    judged_form,
-    normal,
-    required,
-    shell,
-)
+from failure_analysis.audit import arguments, asks, dimensions, judged_form, normal, required, shell
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
+from failure_analysis.audit.demands import printed_otherwise
 from failure_analysis.audit.final import final
 from failure_analysis.audit.golds import ANSWERS, SAID, scalars
 from failure_analysis.audit.golds import inner as inner_of
@@ -137,8 +129,7 @@ def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
         if not (same or inner) or usual not in ("", ending.how) \
                 or inner and ending.how == "whole" and not same and "<think" not in row.answer:
             continue
-        if "number" in (same, inner) and demands.printed_otherwise(
-                question, ending.text or row.answer, short):
+        if "number" in (same, inner) and printed_otherwise(question, ending.text, short):
             continue
         asked = asks.forms(question)
         if "fenced" in asked and "```" in gold and "```" not in row.answer:
