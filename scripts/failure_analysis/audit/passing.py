@@ -195,7 +195,7 @@ def _asks_for_a_text(item: Item, row: Seen, passed: Sequence[Seen]) -> bool:
     others = [one for one in passed if one.model != row.model]
     if not others or not _WRITE.match(item.question) or any(one.made for one in item.rows):
         return False
-    judged = [name for name, value in row.scores.items() if value is not None]
+    judged = dimensions.valued(row)
     told = (*judged, *(one.judge for one in passed))
     return bool(judged) and not any(map(_OF_SAFETY.search, told)) and any(
         required.answer_kind(one) not in (EMPTY, REFUSED) for one in others)
