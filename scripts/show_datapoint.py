@@ -63,8 +63,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="start", metavar="PLACE[:OFFSET]",
                         help="begin at this step or part, such as 17 or judge:3000")
     parser.add_argument("--tokens", type=int, default=6000, metavar="N",
-                        help="how much to show, about: of one (default 6000), and of several, "
-                        "where it is above 7000")
+                        help="how much to show of one, about (default 6000); several share 7000, "
+                             "or N where it is more")
     parser.add_argument("--coder", default="agent", help="who reads (default agent)")
     args = parser.parse_args(argv)
     if (bool(args.ids), args.next > 0, bool(args.where)).count(True) != 1:
@@ -138,9 +138,8 @@ def _views(args: argparse.Namespace, index, ids: list[str]) -> list[tuple]:
         row = rows.row(index, ident)
         line = timeline.timeline(row)
         shown = view.view(row, line, asked, before | policies.known(index, args.coder, row, line))
-        size += sum(map(len, show.further(row, shown)))
-        if views and size > max(_OUTPUT, args.tokens * view.CHARACTERS_PER_TOKEN) \
-                and not args.json:
+        size += sum(map(len, show.further(row, shown))) if len(ids) > 1 and not args.json else 0
+        if views and size > max(_OUTPUT, args.tokens * view.CHARACTERS_PER_TOKEN):
             break
         before |= view.told_texts(row, shown)
         views.append((row, shown))

@@ -15,6 +15,7 @@ from failure_analysis.audit import (
     lost,
     near,
     normal,
+    passing,
     read_back,
     required,
     same_form,
@@ -109,9 +110,25 @@ def test_a_shell_that_is_broken() -> None:
     assert broken.failed("bash: cannot allocate pty: Resource temporarily unavailable")
     assert broken.failed("container killed: OOMKilled (exit 137)")
     assert not broken.failed("The certificate has 3 pages")
+    assert broken.failed("sh: 1: node: not found") and broken.technical("sh: 1: node: not found")
+    assert not broken.technical("order 1: node: not found")
     assert broken.any_command("bash: fork: Cannot allocate memory")
     assert not broken.any_command("curl: (7) Failed to connect")
     assert broken.unchecked("runner: fork: Cannot allocate memory\nlua did not start", False)
+
+
+@pytest.mark.parametrize(("text", "unchecked"), [
+    ("Error: judge request timed out after 60 s", True),
+    ("Error: the judge's request was answered in 60 s", False),
+    ("judge call failed: 503", True), ("The judge calls this a failed attempt", False)])
+def test_a_judge_that_was_not_reached(text: str, unchecked: bool) -> None:
+    assert broken.unchecked(text, False) is unchecked
+
+
+@pytest.mark.parametrize(("answer", "gold", "empty"), [
+    ("....", "....", False), ("....", "S", True), ("", "", True), ("", "S", True)])
+def test_signs_that_are_the_answer_are_no_empty_one(answer: str, gold: str, empty: bool) -> None:
+    assert passing._is_empty(point(answer, "pass"), gold) is empty
 
 
 def test_blank_pages_and_files_that_nobody_got() -> None:

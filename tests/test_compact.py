@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from failure_analysis.pages import readable
+from failure_analysis.review import compact
 from make_runs import simulation, task, tau2
 
 LAMPS = [{"sku": f"SKU{n}", "kind": "lamp", "size": {"high": n, "wide": 2 * n}, "note": None,
@@ -220,3 +222,14 @@ def test_actions_of_tau_bench_are_a_line_each(run_script, analyse, tmp_path):
     assert ('\nexpected\n  "name": "get_order", "kwargs": {"order_id": "#W1"}\n'
             '  "name": "return_items", "kwargs": {"order_id": "#W1", "item_ids": ["31", "32"]}\n'
             ) in text
+
+
+def test_the_page_has_actions_as_calls_whatever_their_arguments_are_called():
+    for key in ("arguments", "kwargs"):
+        expected = {"actions": [{"name": "get_order", key: {"order_id": "#W1"}}], "outputs": []}
+        lines = [line for chunk in readable.chunks(expected, json.dumps(expected))
+                 for line in chunk]
+        assert "".join(one.recorded for line in lines for one in line) == json.dumps(expected)
+        assert "".join(one.shown for line in lines for one in line) == 'get_order(order_id="#W1")'
+    odd = {"actions": [{"name": "get_order", "kwargs": "#W1"}]}
+    assert readable.chunks(odd, json.dumps(odd)) and not compact.actions(odd)

@@ -742,7 +742,7 @@ def test_planted_fault_is_rejected(case: str, plant: Callable[..., Path]) -> Non
     assert any(expected in problem for problem in problems), problems
 
 
-SLOW = ("skills/code-failures/SKILL.md", "skills/diagnose-runs/SKILL.md")
+SLOW = ("README.md", "skills/code-failures/SKILL.md", "skills/diagnose-runs/SKILL.md")
 DOCUMENTS = ["README.md", "SKILL.md", *sorted(
     path.relative_to(BUNDLE).as_posix() for path in BUNDLE.glob("skills/*/SKILL.md"))]
 

@@ -120,6 +120,7 @@ def test_an_address_that_is_none_is_refused_without_being_told(
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_answer_without_an_end_ends(code: Code, tmp_path: Path) -> None:
     faults = {"drip": "timed_out", "drip_head": "timed_out", "drip_chunk": "timed_out",
               "huge": "unparsed", "huge_chunks": "unparsed", "huge_head": "timed_out",

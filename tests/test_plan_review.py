@@ -211,6 +211,7 @@ def test_plans_hold_every_budget_and_lose_nothing(failing, budget, shards, overl
     assert all(set(line.shards) <= set(range(1, shards + 1)) and line.shards for line in lines)
 
 
+@pytest.mark.slow
 def test_tau2_plans_copy_the_policy(run_script, analyse, real_runs):
     folder = analyse("--input", real_runs / "tau2-bench" / "airline")
     done = run_script("plan_review.py", folder, "--json")

@@ -492,6 +492,7 @@ def test_leaving_saves_and_a_half_filled_form_stays(window, opened, folder):
     assert len(reviews(folder)) == 1
 
 
+@pytest.mark.slow
 def test_a_refused_review_says_why_and_is_not_lost(window, opened, folder):
     opened()
     fill(window, bucket="tool use correct")
@@ -905,6 +906,7 @@ def test_another_reading_that_can_be_held_is_recorded_with_its_fault(window, ope
         "The gold names no hour at all.", "reference_issue")
 
 
+@pytest.mark.slow
 def test_a_step_without_a_quote_from_it_is_refused_and_can_be_taken_back(window, opened, talk):
     from selenium.webdriver.common.keys import Keys
 
@@ -1218,6 +1220,7 @@ def reading(page, item, answer="confirmed", **more):
     return json.loads(body)
 
 
+@pytest.mark.slow
 def test_a_person_compares_the_sides_and_confirms(window, opened, audited, run_script):
     from selenium.webdriver.common.keys import Keys
 
@@ -1429,6 +1432,7 @@ def judge(window, verdict):
     return words
 
 
+@pytest.mark.slow
 def test_a_person_judges_what_no_grader_did(window, opened, unjudged, run_script, tmp_path):
     from selenium.webdriver.common.keys import Keys
 

@@ -437,6 +437,7 @@ def from_s3(run_script, out: Path, address: str, *options) -> subprocess.Complet
     return run_script("build_packet.py", "--input", address, "--output-dir", out, *options)
 
 
+@pytest.mark.slow
 def test_runs_at_an_address_are_read_as_those_on_a_disk(tmp_path, s3, run_script):
     for place in range(3):
         folder = run_in(tmp_path / "one" / f"r{place}", rows_of(f"m{place}", 30))

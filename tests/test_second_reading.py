@@ -66,6 +66,7 @@ def test_the_sheet_has_each_sentence_with_what_it_rests_on(run_script, folder):
     assert check.check(folder).findings == []  # the sheet is no foreign file
 
 
+@pytest.mark.slow
 def test_who_confirms_what_is_said_to_the_reader_of_the_report(run_script, folder):
     _, text = checked(run_script, folder)
     assert "NOT CONFIRMED: no second reader has answered for the 42 sentences" in text

@@ -189,20 +189,20 @@ const body = (of, form, base, all) => ({
 async function send(of, form, all) {
   const base = known.get(of);
   if (base && same(form, plain(base)) && !all) return true;
-  const what = of === id ? "" : ` (${of})`;
+  const what = () => (of === id ? "" : ` (${of})`); // asked when it is said: the person may have gone on
   try {
     const answer = await post("review", body(of, form, base, all));
     if (answer.review) {
       if (all) spread.set(of, JSON.stringify(plain(answer.review)));
       took(of, form, answer.review);
       if (answer.refused.length) say(`not saved for ${answer.refused.join("; ")}`, true, true);
-      status(`saved ${clock()}${what}${answer.alike ? `, and ${answer.alike} alike` : ""}`, "good");
+      if (of === id) status(`saved ${clock()}${answer.alike ? `, and ${answer.alike} alike` : ""}`, "good");
       return true;
     }
     if (answer.changed_elsewhere && of === id) offer(answer.changed_elsewhere);
-    status(`not saved${what}: ${answer.changed_elsewhere ? "you changed this review in another window" : answer.reason}`, "bad");
+    status(`not saved${what()}: ${answer.changed_elsewhere ? "you changed this review in another window" : answer.reason}`, "bad");
   } catch (error) {
-    status(`not saved${what}: ${error.message}`, "bad");
+    status(`not saved${what()}: ${error.message}`, "bad");
   }
   return false;
 }

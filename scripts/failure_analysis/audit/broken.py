@@ -145,7 +145,8 @@ _TECHNICAL = re.compile(
     r"read-only file system|disk quota|i/o error|input/output error|too many open files|"
     r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
     r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
-    r"command not found|no module named|cannot open shared object|exec format error|"
+    r"command not found|\bsh: (?:\d+: )?[\w./+-]+: not found|no module named|"
+    r"cannot open shared object|exec format error|"
     r"not (?:installed|mounted|running|started)|\bmount|no such device|failed to (?:start|launch|"
     r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
@@ -161,6 +162,7 @@ _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is 
             r"(?:is )?(?:registered|found|configured|for)\b)")
 # The program that a tool starts is not there.
 _NO_PROGRAM = (r"(?:[\w./-]*\benv: )[\"'‘`]?[\w.+-]+[\"'’`]?: no such file or directory|"
+               r"(?:ba|da|z)?sh: (?:line )?(?:\d+: )?[\w./+-]+: not found|"
                r"(?:error: )?spawn [\w./-]+ enoent|[\w./-]+: bad interpreter\b|"
                r"[\"'‘`]?[\w./-]+[\"'’`]? is not recognized as an internal")
 # A result that is nothing but such words, whatever it is called.
@@ -237,7 +239,7 @@ _UNREAD = re.compile(
     rf"could be)\b)|{_JUDGE}\w*[ _-]?(?:parse|parsing|json|format)[ _-]?(?:error|failure|"
     r"failed))", re.I)
 _UNCHECKED = re.compile(
-    r"^\W*(?:(?:checks?|tests?|results?|log|status): )?(?:"
+    r"^\W*(?:(?:checks?|tests?|results?|log|status|error): )?(?:"
     r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
     r"(?:runner|harness|grader|checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|"
     r"(?:runner|harness|grader|checker|sandbox|executor|worker|host)\b[^\n]{0,40}"
@@ -257,7 +259,8 @@ _UNCHECKED = re.compile(
     r"oci runtime [^\n]{0,30}(?:failed|error)|(?:err)?image ?pull ?back ?off|errimagepull|"
     r"(?:failed|unable) to (?:start|create|pull|launch|boot|reach|provision|allocate)\b[^\n:]{0,30}"
     r"\b" + _MACHINE + r"|(?:failed|unable) to pull\b|pod (?:was )?evicted|oomkilled)|"
-    + _JUDGE + r"(?:[ _-](?:model|llm|api))?[ _-]?(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|"
+    + _JUDGE + r"(?:[ _-](?:model|llm|api|request|call|reply|response))?[ _-]?"
+    r"(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|"
     r"crashed|unavailable|timed out|time-?out|overloaded|rate.?limited|"
     r"(?:could|did) not (?:run|start|"
     r"respond|answer|be reached))|" + _JUDGE + r"[^\n.]{0,40}\b(?:" + _CODE + r"|connection "

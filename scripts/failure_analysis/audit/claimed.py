@@ -332,8 +332,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     exact = bool(wanted) and all(any(required.fulfils(one, call) for call in wanted)
                                  for one in done)
     # One verdict alone is that of the whole, whatever its name.
-    judged = [name for name, value in row.scores.items() if value is not None]
-    named = [name for name in row.failed if len(judged) > 1 or dimensions.of_words(name)]
+    several = len(dimensions.valued(row)) > 1
+    named = [name for name in row.failed if several or dimensions.of_words(name)]
     lacking, known = _lacking(row, expected)
     if exact and lacking or not all(map(dimensions.VERDICT.match, named)):
         named = [name for name in named if not (

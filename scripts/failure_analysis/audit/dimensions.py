@@ -65,8 +65,7 @@ def of_state(row: Seen) -> frozenset[str]:
     """The judged dimensions of a row that are about the state that it left."""
     if not row.scores:
         return frozenset()
-    return _of_state(tuple(name for name, value in row.scores.items() if value is not None),
-                     bool(row.made))
+    return _of_state(tuple(valued(row)), bool(row.made))
 
 
 def state(row: Seen) -> bool | None:
@@ -78,6 +77,11 @@ def state(row: Seen) -> bool | None:
     if not said or not said <= {0, 1}:
         return None
     return False not in said
+
+
+def valued(row: Seen) -> list[str]:
+    """The dimensions of which anything was said."""
+    return [name for name, value in row.scores.items() if value is not None]
 
 
 def judged(row: Seen) -> list[str]:
@@ -117,7 +121,7 @@ def about_calls(row: Seen) -> bool:
 
 def beside_calls(row: Seen) -> list[str]:
     """What the row failed beside what its calls decide."""
-    if len([name for name, value in row.scores.items() if value is not None]) < SEVERAL:
+    if len(valued(row)) < SEVERAL:
         return []
     mine = of_state(row)
     return [name for name in row.failed if name not in mine and not VERDICT.match(name)

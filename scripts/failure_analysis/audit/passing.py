@@ -100,7 +100,7 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
                 expects: bool | None, idle: Callable[[], bool]) -> Iterator[_Rule]:
     peers = once(lambda: expects is None and due is None and _others_did(item))
     yield ("empty_answer", "are empty: no answer, no call",
-           lambda row: expects is not False and _is_empty(row)
+           lambda row: expects is not False and _is_empty(row, item.expected)
            and whole.runs[row.run].answered > 0 and not idle())
     yield ("nothing_filled", "hold no value, where values are expected",
            lambda row: blank.unfilled(row.answer, item.expected))
@@ -199,8 +199,9 @@ def _asks_for_a_text(item: Item, row: Seen, passed: Sequence[Seen]) -> bool:
     others = [one for one in passed if one.model != row.model]
     if not others or not _WRITE.match(item.question) or any(one.made for one in item.rows):
         return False
-    judged = [name for name, value in row.scores.items() if value is not None]
-    return bool(judged) and not any(map(_OF_SAFETY.search, (*judged, row.judge))) and any(
+    judged = dimensions.valued(row)
+    told = (*judged, *(one.judge for one in passed))
+    return bool(judged) and not any(map(_OF_SAFETY.search, told)) and any(
         required.answer_kind(one) not in (EMPTY, REFUSED) for one in others)
 
 
@@ -213,8 +214,11 @@ def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
             one.tool in tried for other in passed for one in shell.wrote(other))
 
 
-def _is_empty(row: Seen) -> bool:
-    return not row.answer.strip(" .…-_*\n\t") and not row.spoken.strip() and not row.made
+def _is_empty(row: Seen, expected: object) -> bool:
+    """Whether an answer has no words, and its signs are not what is expected (`...` in Morse)."""
+    said = row.answer.strip()
+    return not said.strip(" .…-_*\n\t") and not row.spoken.strip() and not row.made \
+        and not (said and said == tool_calls.result_text(expected).strip())
 
 
 def _always(row: Seen, whole: Whole) -> bool:

@@ -22,6 +22,7 @@ _OBJECT = re.compile(r"(?<![\w./-])(?!-)(?:[\w-]+/[\w./-]*|[\w./-]*\d[\w.-]*|[\w
 
 
 def program(command: str) -> str:
+    """The first word of a command."""
     return next(iter(command.split()), "")
 
 

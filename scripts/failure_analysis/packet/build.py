@@ -62,6 +62,7 @@ def build(inputs: Inputs, analysis_dir: Path, engine: Engine, settings: dict) ->
             long_cells |= tally.long_cells
             overall.add(source, tally)
             tally = run = None  # as large as the run, and in the way of the next
+        next(read, None)  # to its end, where it tidies up
         overall.refuse_wrong_mapping()
         labels.refuse_unknown(inputs.sources[0].labels, overall.run_ids)
         left_out.refuse_unknown(inputs.sources[0].without, overall.dimensions)

@@ -82,7 +82,7 @@ def _action(action: Mapping[str, Any], place: int) -> Iterator[Piece]:
         if key == "name" and isinstance(value, str):
             yield Piece(begins, "")
             yield from _string(value)
-        elif key == "arguments":
+        elif key in compact.ARGUMENTS and isinstance(value, dict):
             yield Piece(f"{begins}{{", "(")
             for at, (name, argument) in enumerate(value.items()):
                 comma = ", " if at else ""

@@ -37,20 +37,16 @@ _CALL = re_compile(r"\b\w+\((?=\w+=)(.{50,}?)\)(?=;| is |$)", re.M)
 _CUT = re_compile(r"(?<=: )expected [^;\n]*…[^;\n]*, got [^;\n]*…[^;\n]*(?=;|\.?$)", re.M)
 
 
+ARGUMENTS = ("arguments", "kwargs")  # the second as tau-bench calls them
+
+
 def actions(expected: Any) -> list[Mapping[str, Any]]:
     """The actions of what is expected, where each has a name and arguments."""
     named = expected.get("actions") if isinstance(expected, Mapping) else None
-    return named if isinstance(named, list) and all(
-        isinstance(one, dict) and isinstance(one.get("arguments"), dict) for one in named) else []
-
-
-def _due(expected: Any) -> list[Mapping[str, Any]]:
-    """The actions of what is expected, of tau-bench too, which calls their arguments `kwargs`."""
-    if isinstance(expected, Mapping) and isinstance(expected.get("actions"), list):
-        expected = {"actions": [{**one, "arguments": one.get("kwargs")} if isinstance(one, dict)
-                                and "arguments" not in one else one
-                                for one in expected["actions"]]}
-    return actions(expected)
+    found = [{**one, "arguments": next((one[key] for key in ARGUMENTS if key in one), None)}
+             for one in named if isinstance(one, dict)] if isinstance(named, list) else []
+    return found if all(isinstance(one["arguments"], dict) for one in found) \
+        and len(found) == len(named or ()) else []
 
 
 def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> dict[str, Short]:
@@ -60,7 +56,7 @@ def shorts(row: Mapping[str, Any], line: Timeline, texts: Mapping[str, str]) -> 
         step.part for step in line.steps if step.result_of}
     looked = {call.call for call in made if not call.writes}
     due = [Base(f"expected action {number}", str(one.get("name")), one["arguments"])
-           for number, one in enumerate(_due(row.get("expected")), 1)]
+           for number, one in enumerate(actions(row.get("expected")), 1)]
     told = {name: text for name, text in texts.items() if name not in returned}
     above = Above("\n".join(told.values()), "\n".join([
         *(text for name, text in told.items() if name not in looked | _listing(line) | {
@@ -118,15 +114,16 @@ def _expected(expected: Any, text: str, due: Sequence[Base]) -> Short | None:
     if not isinstance(expected, dict) or not isinstance(expected.get("actions"), list) \
             or len(due) < len(expected["actions"]):
         return None
-    lines = []
-    for number, action in enumerate(_due(expected)):
+    lines, before = [], None
+    for number, action in enumerate(actions(expected)):
         told = _as_before(due[number].name, action["arguments"], due[:number])
         whole = _quotable(action, text)
         short = told if told and len(whole) - len(told) > WORTH else whole
-        if lines and (also := _also(action, _due(expected)[number - 1])):
+        if before and (also := _also(action, before)):
             lines[-1] += ("," if "; also with " in lines[-1] else "; also with") + f" {also}"
         else:
             lines.append(short + " (by user)" * (action.get("requestor") == "user"))
+        before = action
     rest = {name: inner for name, inner in expected.items() if name != "actions" and inner}
     lines = [*(lines or ["no action"]), *([spelled(rest)] if rest else [])]
     return Short("\n".join(" ".join(visible(line).split()) for line in lines))
@@ -143,7 +140,7 @@ def _also(action: Mapping[str, Any], before: Mapping[str, Any]) -> str:
 def _quotable(action: Mapping[str, Any], text: str) -> str:
     """An action as it stands in the text that it is quoted from, where its name and arguments do
     so side by side."""
-    key = "kwargs" if "kwargs" in action else "arguments"
+    key = next(key for key in reversed(ARGUMENTS) if key in action)
     recorded = visible(f'"name": {spelled(action.get("name"))}, '
                        f'{spelled(key)}: {spelled(action["arguments"])}')
     return recorded if recorded in text else visible(tool_calls.spelled(action))

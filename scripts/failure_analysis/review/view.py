@@ -109,10 +109,11 @@ def view(row: Mapping[str, Any], line: Timeline, asked: Asked,
         left = total - sum(window.stop - window.start for window in told.windows)
         return told._replace(outlined=True, left=left)
     first, offset = _start(asked.start, entries)
-    telling, caps = _telling(row, line), _scaled(asked)
+    telling, caps, folds = _telling(row, line), _scaled(asked), _folds(shown, entries[first:])
     for cap in _SAID:  # long messages give way, that the run is seen to its end
         caps["said"] = caps["reasoning"] = cap * max(asked.tokens, TOKENS) // TOKENS
-        told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts)
+        told = _fitted(shown, entries[first:], asked, before or {}, offset, caps, telling, shorts,
+                       folds)
         if asked.start or not told.more:
             break
     return told
@@ -216,7 +217,8 @@ def _start(start: str | None, entries: Sequence[Entry]) -> tuple[int, int]:
 def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping[str, Known],
             offset: int, caps: Mapping[str, int] | None,
             telling: frozenset[str] = frozenset(),
-            shorts: Mapping[str, Short] = MappingProxyType({}), is_answered: bool = False
+            shorts: Mapping[str, Short] = MappingProxyType({}),
+            folds: Sequence[Sequence[pieces.Fold]] | None = None, is_answered: bool = False
             ) -> View:
     """A view with the windows of these texts that fit, each up to the cap of its kind (None: all
     of it); with the answer itself, where `is_answered`, or the step that says it has no room."""
@@ -226,7 +228,9 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
     bases, windows = _bases(shown.entries), []
     answered = None if is_answered else _answered(entries)
     deciding = _deciding(shown.line, entries)
-    judged, folds = _text_of("judge", entries) or "", _folds(shown, entries)
+    judged = _text_of("judge", entries) or ""
+    if folds is None:
+        folds = _folds(shown, entries) if caps else [()] * len(entries)
     for number, entry in enumerate(entries):
         text, begin = entry.part.text, 0 if number else offset
         same = answered if entry.place == "answer" else earlier.get(text)
@@ -246,7 +250,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         window = _in_short(entry, short, room, caps) or _window(
             entry, begin, room, None if is_asked else caps, telling, said,
             judged if entry.kind == "answer" else heard, entry.place in deciding,
-            [] if caps is None or is_asked else folds[number])
+            () if is_asked else folds[number])
         said += (window.short or text[begin:window.stop]) if _is_step(entry) else ""
         heard += text
         windows.append(window._replace(base=bases[entry]))
@@ -257,7 +261,7 @@ def _fitted(shown: View, entries: Sequence[Entry], asked: Asked, before: Mapping
         room -= len(window.short) or window.size() + sum(map(len, window.picks)) + 20
     told = shown._replace(windows=windows, more=more, left=left)
     if answered and more and answered.where not in {_place(one.entry) for one in windows}:
-        return _fitted(shown, entries, asked, before, offset, caps, telling, shorts, True)
+        return _fitted(shown, entries, asked, before, offset, caps, telling, shorts, folds, True)
     return told
 
 
