@@ -350,3 +350,35 @@ def test_more_ways_to_be_damaged(audit, rule, item):
     asked("a", "[key: {\"x\": 2, \"y\": 2}] Return both.", {"x": 1, "y": 2}, "no")])
 def test_and_what_looks_like_it(audit, item):
     assert not found(audit([item]), "damaged_item")
+
+
+def test_of_what_everybody_failed_one_check_alone_is_said_and_comes_first(
+        run_script, build, tmp_path):
+    def attempt(item: str, model: str, *lines: str) -> dict:
+        return {"turn": item, "model_name": model, "user_text": f"Do {item}.",
+                "assistant_text": "", "scores": {"resolved": False},
+                "judge_reasoning": "\n".join(lines)}
+
+    one = "test_settings: failed"
+    rows = [*(attempt("nginx", model, *lines) for model, *lines in (
+                ("a", one), ("b", one, "test_page: failed"), ("c", one), ("d", one), ("e",))),
+            # One check is all that this item has; and here the checks that failed are different.
+            *(attempt("single", model, "test_move: failed") for model in "abcde"),
+            *(attempt("other", model, f"test_{model}: failed") for model in "abcde")]
+    for model in "abcde":
+        folder = tmp_path / "runs" / model
+        folder.mkdir(parents=True)
+        (folder / "openai_judged.jsonl").write_text("".join(
+            json.dumps(row) + "\n" for row in rows if row["model_name"] == model))
+    _, out = build("--input", tmp_path / "runs")
+    done = run_script("audit_benchmark.py", out)
+    assert done.returncode == 0, done.stderr
+    leads = [one for one in map(json.loads, (out / "audit.jsonl").read_text().splitlines())
+             if one["class"] == "failed_by_all"]
+    assert [(lead["item_id"], lead["rule"]) for lead in leads] == [
+        ("nginx", "one_check"), ("other", "nobody_passed"), ("single", "nobody_passed")]
+    assert "in 5 attempts; 3 of them met all checks but what no attempt met." in leads[0]["what"]
+    assert [(side["text"], side["count"]) for side in leads[0]["variants"]
+            if side["label"] == "what no attempt met"] == [(one, 3)]
+    # Without an answer the judge's words are the evidence.
+    assert [side["text"] for side in leads[2]["variants"][1:]] == ["test_move: failed"] * 3

@@ -102,6 +102,9 @@ def test_a_tool_that_is_down(result: str, failed: bool) -> None:
 def test_an_ending_of_the_infrastructure() -> None:
     assert broken.ended("browser_crashed") and broken.ended("oom_killed")
     assert not broken.ended("browser_closed") and not broken.ended("session_ended")
+    assert all(map(broken.ended, ("agent_installation_failed", "AgentSetupTimeoutError",
+                                  "unknown_agent_error", "docker_build_failed")))
+    assert not any(map(broken.ended, ("agent_error", "build_failed", "task_failed")))
 
 
 @pytest.mark.parametrize(("tool", "writes"), [

@@ -186,6 +186,24 @@ def test_a_passing_row_has_no_cause_though_its_agent_was_cut_off(run_script, tmp
         assert [row["failure_class"] for row in rows] == causes
 
 
+def test_an_agent_that_names_no_model_is_told_apart_by_the_folder_of_its_runs(
+        run_script, tmp_path):
+    for place, run in (("0924_droid_x/r1", "r1"), ("0924_droid_x/r2", "r2"),
+                       ("0923_droid_y/r1", "r1"), ("0902_lead_z", "elsewhere")):
+        folder = tmp_path / "results" / place
+        folder.mkdir(parents=True)
+        (folder / "run_metadata.json").write_text(json.dumps(
+            {"agent_name": "Droid", "model_name": None, "run_id": run}))
+        (folder / "results.json").write_text(json.dumps({
+            "n_resolved": 0, "n_unresolved": 1, "results": [{
+                "trial_name": f"t.1-of-1.{run}", "task_id": "t", "instruction": "Do it.",
+                "is_resolved": False, "failure_mode": "unset", "parser_results": {"a": "failed"},
+                "total_input_tokens": 0, "total_output_tokens": 0}]}))
+    rows = _rows(run_script, tmp_path / "out", tmp_path / "results")
+    assert Counter(row["model_name"] for row in rows) == {
+        "Droid:0924_droid_x": 2, "Droid:0923_droid_y": 1, "Droid:0902_lead_z": 1}
+
+
 def test_runs_of_one_example_are_its_repeats_whatever_else_differs(run_script, tmp_path):
     runs = [{"id": f"{example}{n}", "trace_id": f"{example}{n}", "run_type": "chain",
              "status": ("success", "error")[n], "feedback_stats": {"correct": {"avg": 1 - n}},

@@ -19,6 +19,8 @@ _ENDED = re.compile(
     r"(^|_)(oom([_-]?killed)?|sigkill|segfault|segmentation_fault)$|"
     r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
     r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b|"
+    r"\b(agent|env\w*|sandbox|docker|image|dependenc\w+|package)_?(install\w*|set_?up|start_?up|"
+    r"build|pull|boot)_?(failed|failure|error|timeout(_?error)?)$|^unknown_(agent_)?error$|"
     r"(user|simulat\w*|sim|orchestrat\w*|runner|executor|worker|transport|gateway|proxy|upstream|"
     r"grpc|rpc|socket|dns|tls|ssl|auth\w*|quota|billing|storage|database|grader|evaluator|judge)"
     r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"

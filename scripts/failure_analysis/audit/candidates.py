@@ -75,9 +75,10 @@ def datapoints(one: Candidate) -> list[str]:
 
 
 def order(one: Candidate) -> tuple:
-    """Sorts flags before leads, class by class, those with more datapoints in doubt first."""
-    return (CLASSES.index(one.klass), -len(one.disputed), one.item_id, one.item_fingerprint,
-            one.rule, one.id)
+    """Sorts flags before leads, class by class, those with more datapoints in doubt first; of items
+    that everybody failed, those with one check that nobody met before what may just be hard."""
+    return (CLASSES.index(one.klass), one.rule == "nobody_passed", -len(one.disputed), one.item_id,
+            one.item_fingerprint, one.rule, one.id)
 
 
 def load(analysis_dir: Path) -> Iterator[Candidate]:

@@ -50,13 +50,36 @@ def _failed_by_all(item: Item, whole: Whole) -> Iterator[Candidate]:
         return
     first = {row.model: row for row in reversed(judged)}
     gold = golds.plain(item.expected)
+    check, alone = _one_check(judged)
     yield candidate(
-        item, "failed_by_all", "nobody_passed", f"All {len(models)} models failed it, in "
-        f"{len(judged)} attempts.", [
+        item, "failed_by_all", "one_check" if check else "nobody_passed",
+        f"All {len(models)} models failed it, in {len(judged)} attempts"
+        + (f"; {len(alone)} of them met all checks but what no attempt met." if check else "."), [
             variant("question", item.question),
             *([variant("expected", gold)] if gold is not None else []),
-            *(variant("failed", row.answer, [row]) for _, row in sorted(first.items())[:_SEVERAL])],
+            *([variant("what no attempt met", check, alone)] if check else []),
+            *(variant("failed", row.answer or row.judge, [row])
+              for _, row in sorted(first.items())[:_SEVERAL])],
         judged, models=len(models), attempts=len(judged))
+
+
+def _one_check(judged: Sequence[Seen]) -> tuple[str, list[Seen]]:
+    """(what no attempt met of several checks, the attempts of several models that failed by nothing
+    else): dimensions, or lines of what a judge says; blank where there is no such thing."""
+    failed = [(row, reasons) for row in judged if (reasons := _reasons(row))]
+    common = set.intersection(*(reasons for _, reasons in failed)) if failed else set()
+    alone = [row for row, reasons in failed if reasons == common]
+    others = any(reasons != common or any(score is True for score in row.scores.values())
+                 for row, reasons in failed)
+    several = len({row.model for row in alone}) >= _SEVERAL
+    return ("\n".join(sorted(common)), alone) if others and several else ("", [])
+
+
+def _reasons(row: Seen) -> set[str]:
+    """The checks that an attempt failed, of several, or the lines of its judge."""
+    judged = [score for score in row.scores.values() if score is True or score is False]
+    lines = row.failed if len(judged) > 1 else row.judge.splitlines()
+    return {line.strip() for line in lines if line.strip()}
 
 
 def expected_precision(models: int) -> float:
