@@ -56,6 +56,13 @@ class Datapoint(TypedDict, total=False):
 FIELDS = tuple(Datapoint.__annotations__)
 NESTED = frozenset(("messages", "signals", "tool_calls", "tool_results", "expected", "scores",
                     "params", "failed_dimensions", "source"))
+NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
+# The fields that are worked out for every row, whatever its source says.
+COMPUTED = frozenset((
+    "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "task",
+    "trial", "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS,
+    "source",
+))
 CSV_COLUMNS = tuple(f"{name}_json" if name in NESTED else name for name in FIELDS)
 # Endings by which the harness broke and not the model. An unjudged row with one of them is not
 # counted by its benchmark, which is another thing than a judgement that is missing.

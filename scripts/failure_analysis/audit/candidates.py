@@ -5,13 +5,15 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from failure_analysis import files, steps
-from failure_analysis.audit.item import Item
-from failure_analysis.audit.seen import Seen
+
+if TYPE_CHECKING:
+    from failure_analysis.audit.item import Item
+    from failure_analysis.audit.seen import Seen
 
 # In the order in which they are read: what contradicts itself first.
 FLAGS = ("same_answer_other_verdict", "other_answer", "strict_match", "false_pass", "damaged_item",
@@ -51,8 +53,8 @@ class Candidate(msgspec.Struct, frozen=True, rename={"klass": "class"}):
     numbers: dict[str, float]
 
 
-def candidate(item: Item, klass: str, rule: str, what: str, variants: Sequence[Variant],
-              disputed: Iterable[Seen], **numbers: float) -> Candidate:
+def candidate(item: "Item", klass: str, rule: str, what: str, variants: Sequence[Variant],
+              disputed: Iterable["Seen"], **numbers: float) -> Candidate:
     """A candidate of an item. `what` holds no text of the runs: names and answers stand in the
     variants. At most one of a class and rule is made per item."""
     idents = [row.ident for row in disputed]
@@ -62,7 +64,7 @@ def candidate(item: Item, klass: str, rule: str, what: str, variants: Sequence[V
                      list(variants), idents, numbers)
 
 
-def variant(label: str, text: str, rows: Sequence[Seen] = ()) -> Variant:
+def variant(label: str, text: str, rows: Sequence["Seen"] = ()) -> Variant:
     """A side of the evidence, of these datapoints."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
     return Variant(label, cut, len(rows), [row.ident for row in rows[:_MOST_SHOWN]])

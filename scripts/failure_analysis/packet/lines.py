@@ -3,20 +3,22 @@
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from failure_analysis import clean, steps
 from failure_analysis.clean import csv_cell
-from failure_analysis.datapoint import FIELDS, NESTED
-from failure_analysis.reading import ingest
+from failure_analysis.datapoint import COMPUTED, FIELDS, NESTED
+
+if TYPE_CHECKING:
+    from failure_analysis.reading.ingest import Row
 
 _ENCODE = msgspec.json.Encoder().encode
 _PLACES = {name: place for place, name in enumerate(FIELDS)}
 
 
-def whole_row(row: ingest.Row) -> tuple[dict, bytes]:
+def whole_row(row: "Row") -> tuple[dict, bytes]:
     """A row whole, and as a line of JSON: its source line unchanged with our keys after it, where
     the source is one JSON object per line and has none of those keys with another value."""
     fields, computed = row.line.fields, row.computed
@@ -37,8 +39,8 @@ def whole_row(row: ingest.Row) -> tuple[dict, bytes]:
 def _shape(names: tuple[str, ...]) -> tuple[frozenset[str], bytes]:
     """For rows with these keys: those that ingest works out too, and the end of the line that
     holds the schema's remaining fields as null."""
-    shared = frozenset(name for name in names if name in ingest.COMPUTED)
-    rest = [name for name in FIELDS if name not in ingest.COMPUTED and name not in names]
+    shared = frozenset(name for name in names if name in COMPUTED)
+    rest = [name for name in FIELDS if name not in COMPUTED and name not in names]
     return shared, "".join(f', "{name}": null' for name in rest).encode() + b"}"
 
 

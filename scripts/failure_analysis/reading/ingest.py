@@ -11,6 +11,7 @@ from typing import NamedTuple
 from failure_analysis.clean import clean_name, csv_cell, mark
 from failure_analysis.datapoint import (
     NOTHING_RECORDED,
+    NUMBERS,
     UNSURE,
     fingerprint,
     is_number,
@@ -22,13 +23,6 @@ from failure_analysis.reading import detect, left_out, mapping_faults
 from failure_analysis.reading.path_counts import Counts
 from failure_analysis.records import MARKERS, Line, Source, item_of, shown
 
-NUMBERS = ("prompt_tokens", "completion_tokens", "latency_ms", "cost_usd")
-# The fields that ingest works out for every row.
-COMPUTED = frozenset((
-    "datapoint_id", "benchmark", "run_id", "model_name", "item_id", "item_fingerprint", "task",
-    "trial", "turn", "outcome", "failed_dimensions", "reward", "grader", "termination", *NUMBERS,
-    "source",
-))
 _MOST_SCORES = 4096
 _FINGERPRINT = re.compile("[0-9a-f]{16}")
 
