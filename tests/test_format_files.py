@@ -186,7 +186,7 @@ def test_a_passing_row_has_no_cause_though_its_agent_was_cut_off(run_script, tmp
         assert [row["failure_class"] for row in rows] == causes
 
 
-def test_an_agent_that_names_no_model_is_told_apart_by_the_folder_of_its_runs(
+def test_terminal_bench_has_the_log_of_its_tests_and_agents_without_a_model_by_their_folders(
         run_script, tmp_path):
     for place, run in (("0924_droid_x/r1", "r1"), ("0924_droid_x/r2", "r2"),
                        ("0923_droid_y/r1", "r1"), ("0902_lead_z", "elsewhere")):
@@ -199,7 +199,11 @@ def test_an_agent_that_names_no_model_is_told_apart_by_the_folder_of_its_runs(
                 "trial_name": f"t.1-of-1.{run}", "task_id": "t", "instruction": "Do it.",
                 "is_resolved": False, "failure_mode": "unset", "parser_results": {"a": "failed"},
                 "total_input_tokens": 0, "total_output_tokens": 0}]}))
+        panes = folder / "t" / f"t.1-of-1.{run}" / "panes"
+        panes.mkdir(parents=True)
+        (panes / "post-test.txt").write_text("Collecting pytest\n=== FAILURES ===\nE  no page\n")
     rows = _rows(run_script, tmp_path / "out", tmp_path / "results")
+    assert {row["judge_reasoning"] for row in rows} == {"a: failed\n\n=== FAILURES ===\nE  no page"}
     assert Counter(row["model_name"] for row in rows) == {
         "Droid:0924_droid_x": 2, "Droid:0923_droid_y": 1, "Droid:0902_lead_z": 1}
 

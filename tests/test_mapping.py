@@ -580,6 +580,20 @@ def test_a_record_of_another_file_is_found_by_that_files_name(mapped):
     assert [row["outcome"] for row in clean.read_csv(out / "outcomes.csv")] == ["pass", "fail"]
 
 
+def test_a_log_beside_each_attempt_is_its_text_whatever_was_printed_into_it(mapped, tmp_path):
+    for name, data in (("a", "E assert 1 == 2\nné\n\n \n".encode()), ("b", b"\xff{broken\x1b[0m")):
+        (tmp_path / "in" / "logs" / name).mkdir(parents=True)
+        (tmp_path / "in" / "logs" / name / "test.log").write_bytes(data)
+    _, out = mapped(
+        "benchmark: b\nfiles: r.jsonl\njoin: {name: log, files: logs/*/test.log, text: true, "
+        "key: file.folder, on: id, optional: true}\n"
+        "fields: {item_id: id, model_name: {value: m}, judge_reasoning: {at: log.text, optional: "
+        "true}, scores: {ok: ok}}\n",
+        {"r.jsonl": [{"id": "a", "ok": False}, {"id": "b", "ok": False}, {"id": "c", "ok": False}]})
+    assert {ident: row["judge_reasoning"] for ident, row in rows_of(out).items()} == {
+        "m/a": "E assert 1 == 2\nné", "m/b": "\ufffd{broken\x1b[0m", "m/c": None}
+
+
 @pytest.mark.parametrize(
     ("join", "words"),
     [
@@ -595,6 +609,8 @@ def test_a_record_of_another_file_is_found_by_that_files_name(mapped):
             "key (in the other file) and on (in the row) go together",
         ),
         ("{name: s, files: s.json, ids: [nope], on: id}", "join s finds no list at nope"),
+        ("{name: s, files: s.json, ids: [nope], on: id, text: true}",
+         "a file that is read as text is one record"),
     ],
 )
 def test_a_join_that_finds_nothing_is_refused(mapped, join, words):

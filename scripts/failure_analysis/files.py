@@ -180,6 +180,15 @@ def whole(path: Path) -> bytes:
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+def lossy_text(path: Path) -> str:
+    """The text of a log (.gz and .zst unpacked), without the blanks at its end, whatever bytes a
+    program has printed into it; refuses with the reason."""
+    try:
+        return whole(path).decode("utf-8", "replace").rstrip()
+    except unpacking_errors() as error:
+        raise Damaged(f"{path}: damaged or cut off while unpacking ({error})") from None
+
+
 def json_of(path: Path, data: bytes) -> Any:
     """The whole JSON document in the bytes of a file; refuses with the reason."""
     try:

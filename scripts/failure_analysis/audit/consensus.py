@@ -76,10 +76,11 @@ def _one_check(judged: Sequence[Seen]) -> tuple[str, list[Seen]]:
 
 
 def _reasons(row: Seen) -> set[str]:
-    """The checks that an attempt failed, of several, or the lines of its judge."""
+    """The checks that an attempt failed, of several, or the lines of its judge's first paragraph."""
     judged = [score for score in row.scores.values() if score is True or score is False]
-    lines = row.failed if len(judged) > 1 else row.judge.splitlines()
-    return {line.strip() for line in lines if line.strip()}
+    said = row.judge.strip().partition("\n\n")[0]
+    return {line.strip() for line in (row.failed if len(judged) > 1 else said.splitlines())
+            if line.strip()}
 
 
 def expected_precision(models: int) -> float:

@@ -124,6 +124,9 @@ def _records(join: "mapping_file.Join", sources: Sequence[Path]) -> Iterator[tup
     """The records of a join, each with the file that it is in."""
     each = expressions.compiled([join.each], _FILE)
     for path in sources:
+        if join.text:
+            yield path, {"text": files.lossy_text(path)}
+            continue
         for document in containers.documents(path):
             if document.reason:
                 raise _unreadable(join, path, document)

@@ -240,6 +240,7 @@ class Join(_Written):
     ids: list[Text] = []
     many: bool = False
     optional: bool = False
+    text: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -257,6 +258,8 @@ class Join(_Written):
             raise ValueError("key (in the other file) and on (in the row) go together")
         if self.many and self.key is None:
             raise ValueError("many goes with key and on")
+        if self.text and (self.ids or self.each != "@"):
+            raise ValueError("a file that is read as text is one record: neither ids nor each")
         return self
 
 
