@@ -3,6 +3,7 @@ and has a fixture; the same counts for other people's runs, where these are at h
 
 import csv
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -206,6 +207,29 @@ def test_terminal_bench_has_the_log_of_its_tests_and_agents_without_a_model_by_t
     assert {row["judge_reasoning"] for row in rows} == {"a: failed\n\n=== FAILURES ===\nE  no page"}
     assert Counter(row["model_name"] for row in rows) == {
         "Droid:0924_droid_x": 2, "Droid:0923_droid_y": 1, "Droid:0902_lead_z": 1}
+
+
+@pytest.mark.parametrize("place", ["harbor/job1", "harbor/job1/polish__bbbbbbb"])
+def test_a_trial_of_harbor_has_its_run_and_what_its_tests_said(run_script, tmp_path, place):
+    shutil.copytree(FIXTURES / place, tmp_path / "job")
+    row = next(row for row in _rows(run_script, tmp_path / "out", tmp_path / "job")
+               if row["item_id"] == "polish")
+    assert row["user_text"] == "Polish the floor of hall 2 and write floor.txt."
+    assert [(one["role"], one["content"]) for one in row["messages"]] == [
+        ("user", row["user_text"]), ("assistant", "I look at the hall."), ("tool", "hall1 hall2"),
+        ("assistant", "The floor is polished.")]
+    call = {"id": "c1", "name": "run", "arguments": {"command": "ls halls"}}
+    assert row["messages"][1]["tool_calls"] == [call] and row["reasoning"] == "Which hall is it?"
+    assert row["messages"][2]["tool_call_id"] == "c1"
+    assert row["judge_reasoning"].startswith("test_outputs.py::test_floor: failed\n\n")
+    assert "=== FAILURES ===\nE   assert 'dull' == 'bright'" in row["judge_reasoning"]
+    # A run that was cut off costs the trial its run, and that is said; its verdict stays.
+    for path in (tmp_path / "job").rglob("trajectory.json"):
+        path.write_text(path.read_text()[:200])
+    again = _rows(run_script, tmp_path / "again", tmp_path / "job")
+    cut = next(row for row in again if row["item_id"] == "polish")
+    assert cut["messages"] is None and cut["judge_reasoning"] == row["judge_reasoning"]
+    assert "trajectory" in (tmp_path / "again" / "sanity.json").read_text()
 
 
 def test_runs_of_one_example_are_its_repeats_whatever_else_differs(run_script, tmp_path):

@@ -76,7 +76,7 @@ def _one_check(judged: Sequence[Seen]) -> tuple[str, list[Seen]]:
 
 
 def _reasons(row: Seen) -> set[str]:
-    """The checks that an attempt failed, of several, or the lines of its judge's first paragraph."""
+    """The checks that an attempt failed, of several, or the lines with which its judge begins."""
     judged = [score for score in row.scores.values() if score is True or score is False]
     said = row.judge.strip().partition("\n\n")[0]
     return {line.strip() for line in (row.failed if len(judged) > 1 else said.splitlines())

@@ -17,12 +17,23 @@ if TYPE_CHECKING:
 
 _FILE = frozenset((expressions.FILE,))
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_TEXT = re.compile(r"'[^']*'")
+_NAME = re.compile(r"(?<![\w.])([A-Za-z_]\w*)\b(?!\s*\()")  # no key of a key, no function
+
+
+class Unread(NamedTuple):
+    """A file whose one record is read when a row asks for it: its key stands in its path, and runs
+    of agents are too large to be held for all rows at once."""
+
+    path: Path
+    join: "mapping_file.Join"
 
 
 class Joined(NamedTuple):
     """What a row can be joined with: its records by key, or the one `document` of all rows; `table`
     names it and its files. `repeated`: keys of several records that differ. `keys`: the keys that
-    its records have."""
+    its records have. A record may be `Unread`. `fault`: why there is no
+    document, though there is a file."""
 
     name: str
     on: Expression | None
@@ -31,6 +42,7 @@ class Joined(NamedTuple):
     repeated: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     table: str = ""
+    fault: str = ""
 
 
 @lru_cache(64)
@@ -79,44 +91,69 @@ def _loaded(written: str, stamps: tuple[tuple[Path, int, int], ...], scopes: fro
         return Joined(join.name, on, *_listed(join, sources))
     if join.key is None:
         alone: list[Any] = []
-        for _, record in _records(join, sources):
-            alone += [record] if not alone or record != alone[0] else []
-            if len(alone) > 1:
-                break
+        try:
+            for _, record in _records(join, sources):
+                alone += [record] if not alone or record != alone[0] else []
+                if len(alone) > 1:
+                    break
+        except files.Refusal as refusal:
+            if not join.optional:
+                raise
+            return Joined(join.name, None, {}, fault=str(refusal))
         if not alone and join.optional:
             return Joined(join.name, None, {})
         if len(alone) != 1:
             raise files.Refusal(f"{sources[0]}: join {join.name} has "
                                 f"{'several records' if alone else 'no record'} for all rows; give "
                                 "key and on, or each that leaves one")
-        return Joined(join.name, None, {}, alone[0], keys=frozenset(_keys(alone[0])))
+        return Joined(join.name, None, {}, alone[0], keys=frozenset(keys(alone[0])))
     return _keyed(join, on, sources)
 
 
 def _keyed(join: "mapping_file.Join", on: Expression | None, sources: Sequence[Path]) -> Joined:
     key = expressions.compiled([join.key], _FILE)
     records: dict[str, Any] = {}
-    repeated, keys = set(), set()
-    for path, record in _records(join, sources):
-        ident = spelled(_at(key, record, join, path))
+    repeated, there = set(), set()
+    is_in_path = join.each == "@" and not join.many and \
+        set(_NAME.findall(_TEXT.sub("", join.key))) == _FILE
+    for path, record in ((path, Unread(path, join)) for path in sources) if is_in_path else \
+            _records(join, sources):
+        ident = spelled(_at(key, None if is_in_path else record, join, path))
         if ident is None:
             continue
-        keys.update(_keys(record))
+        there.update(keys(record))
         if join.many:
             records.setdefault(ident, []).append(record)
-        elif records.setdefault(ident, record) != record:
+        elif records.setdefault(ident, record) != record and not (
+                is_in_path and read(records[ident]) == read(record)):
             repeated.add(ident)
     if not records and not join.optional:
         raise files.Refusal(f"{sources[0]}: join {join.name} finds no record with a key at "
                             f"{join.key}")
-    return Joined(join.name, on, records, MISSING, frozenset(repeated), frozenset(keys))
+    return Joined(join.name, on, records, MISSING, frozenset(repeated), frozenset(there))
 
 
-def _keys(value: Any) -> Iterator[str]:
+def read(unread: Unread) -> tuple[Any, str]:
+    """(the record of a file, why there is none or ""). Refuses a file that cannot be read or has
+    several records, unless the join is optional."""
+    path, join = unread
+    try:
+        records = [record for _, record in _records(join, [path])]
+        if len(records) != 1:
+            raise files.Refusal(f"{path}: join {join.name}: {len(records)} records have one key, "
+                                "which is in the file's path; give each, or many: true")
+    except files.Refusal as refusal:
+        if not join.optional:
+            raise
+        return MISSING, str(refusal)
+    return records[0], ""
+
+
+def keys(value: Any) -> Iterator[str]:
     """The keys of an object, and of those in it."""
     for inner in value.values() if isinstance(value, dict) else \
             value[:50] if isinstance(value, list) else ():
-        yield from _keys(inner)
+        yield from keys(inner)
     yield from map(str, value) if isinstance(value, dict) else ()
 
 

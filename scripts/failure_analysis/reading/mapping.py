@@ -18,7 +18,7 @@ from failure_analysis.reading.mapping_plan import Block, Field, Plan, Score
 from failure_analysis.reading.path_counts import MOST_LOOKED_AT, Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
 from failure_analysis.reading.trials import Trials, may_be_0
-from failure_analysis.records import Grading, Line, Source
+from failure_analysis.records import Grading, Line, Note, Source
 
 if TYPE_CHECKING:
     from failure_analysis.reading import mapping_file
@@ -103,7 +103,8 @@ def _read_file(path: Path, source: Source, counts: Counts, state: _State
     ordinal = 0
     at = path if len(source.mapping.paths) > 1 else None
     documents, is_lines = _looked_at(path)
-    counts.remarks += containers.remarks(path)
+    counts.remarks += (*containers.remarks(path),
+                       *(joined.fault for joined in plan.joined if joined.fault))
     for document in documents:
         if document.reason:
             yield Line(document.number, None, document.raw, document.reason, path=at,
@@ -188,8 +189,10 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     raw = raw if single else b""
     counts = plan.counts
     try:
-        keys = {joined.name: _join(joined, row, plan) for joined in plan.joined} \
-            if plan.joined else {}
+        keys, lost = {}, ()
+        for joined in plan.joined:
+            keys[joined.name], why = _join(joined, row, plan)
+            lost += why
         if plan.needs_cells and type(row) is dict:
             plan.scope[CELLS] = expressions.cells_of(row, plan.comma)
         for name, expression in plan.let:
@@ -227,7 +230,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     notes = checks.tidy(fields) if plan.is_untidy and not _is_tidy(fields) else ()
     if nulled:
         notes += ("a NaN or infinite number was read as null",)
-    return Line(number, fields, b"", "", None, None, None, key, notes, path), grading
+    return Line(number, fields, b"", "", None, None, None, key, (*notes, *lost), path), grading
 
 
 def _is_row(row: Any, plan: Plan) -> bool:
@@ -476,17 +479,25 @@ def _repeat(row: Any, fields: dict, plan: Plan, state: "_State") -> None:
             plan.counts.differ(str(name), (shown(value), shown(before)))
 
 
-def _join(joined: joins.Joined, row: Any, plan: Plan) -> str | None:
-    """Puts the record that a row is joined with into the scope; returns its key if there is one."""
+def _join(joined: joins.Joined, row: Any, plan: Plan) -> tuple[str | None, tuple[Note, ...]]:
+    """Puts the record that a row is joined with into the scope; returns its key if there is one,
+    and a note if it cannot be read."""
     if joined.on is None:
-        return None
+        return None, ()
     key = joins.spelled(joined.on.get(row, plan.scope))
     is_there = key in joined.records
     asked = plan.counts.asked_for.setdefault(joined.name, [])
     if len(asked) < 3:
         asked.append(str(key)[:60])
-    plan.scope[joined.name] = joined.records[key] if is_there else MISSING
-    return key if is_there else None
+    record, why = joined.records[key] if is_there else MISSING, ""
+    if type(record) is joins.Unread:
+        record, why = joins.read(record)
+        if plan.counts.unmet and plan.counts.rows < MOST_LOOKED_AT:
+            for name in joins.keys(record):
+                plan.counts.unmet.pop(name, None)
+    plan.scope[joined.name] = record
+    note = (Note(f"a file of join {joined.name} cannot be read", why),) if why else ()
+    return key if is_there else None, note
 
 
 def _count_joins(keys: dict[str, str | None], plan: Plan) -> None:
