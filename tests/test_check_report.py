@@ -332,18 +332,37 @@ def test_open_disagreements_undecided_items_and_false_ledger_lines(run_script, f
             and verdict == "fabricated_quote"]
 
 
-def test_an_item_that_all_failed_needs_a_decided_fault(run_script, folder):
+def test_an_item_that_all_failed_needs_a_decided_fault_or_two_that_cannot_be_decided(
+        run_script, folder):
+    kept, said = [], []
     for line in (folder / "reviews.jsonl").read_text("utf-8").splitlines():
         review = json.loads(line)
+        if "step_0" not in review["datapoint_id"] or not said:
+            kept.append(line)
         if "step_0" in review["datapoint_id"]:
+            said.append(review)
+    assert len(said) > 1
+    (folder / "reviews.jsonl").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    for review in said:
+        if review is said[0]:
             done = run_script("record_review.py", folder, "--id", review["datapoint_id"],
                               "--replaces", review["review_id"], "--bucket", review["bucket"],
                               "--fault", "undecided", "--mechanism", review["mechanism"],
                               "--quote", review["quotes"][0])
             assert done.returncode == 0, done.stdout
+            run_script("write_report.py", folder)
+            done = run_script("check_report.py", folder)
+            assert "undecided_item: [trip]step_0|calm[PERSONA:None]: every model failed it and " \
+                "nobody has decided whose fault that is; review 3 of its datapoints: 1 is " \
+                "undecided" in done.stdout
+            continue
+        done = run_script("record_review.py", folder, "--id", review["datapoint_id"],
+                          "--coder", review["coder"], "--bucket", review["bucket"],
+                          "--fault", "undecided", "--mechanism", review["mechanism"],
+                          "--quote", review["quotes"][0])
+        assert done.returncode == 0, done.stdout
     run_script("write_report.py", folder)
-    done = run_script("check_report.py", folder)
-    assert "undecided_item: [trip]step_0|calm[PERSONA:None]: every model failed it" in done.stdout
+    assert "undecided_item" not in run_script("check_report.py", folder).stdout
 
 
 def test_facts_are_counted_a_second_time(run_script, folder):

@@ -257,17 +257,26 @@ def _cost_findings(model: str, slug: str, unit: Unit, evidence: Evidence) -> Fin
 
 def _shared_findings(evidence: Evidence) -> Findings:
     """Items that every model failed and whose fault nobody has decided; where the reading was
-    planned, those of the plan, which says what it leaves out."""
+    planned, those of the plan, which says what it leaves out. That nothing decides it is an answer
+    once all that was planned of the item was read, or two failures of it without a plan."""
     compared, counts = evidence.analysis.compared, evidence.analysis.counts
     if not compared or len(compared["units"]) < 2:
         return
-    decided = {counts.index.outcomes[ident].item for ident, final in counts.decided.items()
-               if final.fault != "undecided"}
+    finals: dict[str, list[str]] = {}
+    for ident, final in counts.decided.items():
+        finals.setdefault(counts.index.outcomes[ident].item, []).append(final.fault)
+    failing = Counter(line.item for line in counts.index.failing())
     analysis_dir = evidence.analysis.analysis_dir
-    planned = {line.item_id for line in plan.load(analysis_dir)} \
+    planned = Counter(line.item_id for line in plan.load(analysis_dir)
+                      if line.datapoint_id in counts.index.outcomes
+                      and counts.index.outcomes[line.datapoint_id].outcome == "fail") \
         if (analysis_dir / plan.NAME).exists() else None
     who = "every model" if page.all_compared(compared) else "every model of a group"
     for item in page.failed_by_all(compared):
-        if item not in decided and (planned is None or item in planned):
-            yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody "
-                          "has decided whose fault that is; review one of its datapoints")
+        read, due = finals.get(item, []), min(2, failing[item]) if planned is None \
+            else planned[item]
+        if len(read) < due and set(read) <= {"undecided"}:
+            yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody has "
+                          "decided whose fault that is; review "
+                          + (f"{due} of its datapoints: {len(read)} is undecided" if read
+                             else "one of its datapoints"))
