@@ -368,8 +368,10 @@ UNSORTED = [("a", 1), ("a", 0), ("b", 2), ("b", 0), ("b", 1)]
         (UNSORTED, "10201"),
         ([(item, str(trial)) for item, trial in UNSORTED], "10201"),
         ([("a", 1), ("a", 3), ("b", 2)], "021"),
-        # Names, in the order in which they appear.
-        ([("a", 2), ("a", 0), ("b", 1), ("b", 2)], "0120"),
+        ([("a", 2), ("a", 0), ("b", 1), ("b", 2)], "2012"),
+        ([("a", 5), ("a", 2), ("b", 3), ("a", 1)], "4120"),
+        # Seeds, in the order in which they appear.
+        ([("a", 42), ("a", 17), ("b", 17), ("b", 10)], "0112"),
     ],
 )
 def test_trials_from_0_need_not_be_sorted(mapped, rows, trials):

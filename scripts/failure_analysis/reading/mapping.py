@@ -17,7 +17,7 @@ from failure_analysis.reading.expressions import AROUND, CELLS, MISSING, Failed
 from failure_analysis.reading.mapping_plan import Block, Field, Plan, Score
 from failure_analysis.reading.path_counts import MOST_LOOKED_AT, Counts, shown
 from failure_analysis.reading.path_counts import Path as Met
-from failure_analysis.reading.trials import Trials, may_be_0
+from failure_analysis.reading.trials import Trials, may_be
 from failure_analysis.records import Grading, Line, Note, Source
 
 if TYPE_CHECKING:
@@ -74,21 +74,24 @@ class _State:
     """What must be remembered from row to row: trials, gradings, the first row of each item."""
 
     def __init__(self, source: Source) -> None:
-        self.trials = Trials(lambda: _starts_at_0(source))
+        self.trials = Trials(lambda first: _start(source, first))
         self.records: dict[tuple, Any] = {}
         self.graded: dict[tuple, int] = {}
         self.first_rows: dict[tuple, dict] = {}
         self.asked: dict[tuple, str | None] = {}
 
 
-def _starts_at_0(source: Source) -> bool:
-    """Whether a row of a source is called trial 0, though the first one is 1: its files are read
-    once more, where they may have such a row, and nothing of them is kept."""
+def _start(source: Source, first: int) -> int | None:
+    """The trial, 0 or 1, from which a source counts whose first row is called by another number:
+    its files are read once more, where they may have such a row, and nothing of them is kept."""
     state = _State(source)
-    state.trials = Trials(lambda: False, first=1)
-    return any(state.trials.met_0 for path in source.mapping.paths
-               if may_be_0(path, source.mapping.spec)
-               for _ in _read_file(path, source, Counts(), state))
+    state.trials = Trials(lambda _: None, first=1)
+    for path in source.mapping.paths:
+        if may_be("0" if first == 1 else "01", path, source.mapping.spec):
+            for _ in _read_file(path, source, Counts(), state):
+                if state.trials.least == 0:
+                    return 0
+    return 1 if 1 in (first, state.trials.least) else None
 
 
 def _read_file(path: Path, source: Source, counts: Counts, state: _State

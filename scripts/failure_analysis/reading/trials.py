@@ -15,14 +15,15 @@ _BLOCK, _OVERLAP = 1 << 20, 1_000
 
 
 class Trials:
-    """The trials of a source: counted from 0 or 1 where numbers say so, which is known once a row
-    is called 0, else in the order in which seeds and names appear. Where the first row is called
-    1, `starts_at_0` is asked whether a later one is called 0."""
+    """The trials of a source: counted from 0 or 1 where a row is called so, else in the order in
+    which seeds and names appear. `start` is asked for that number where the first row is called by
+    another one (1 may be the second); it says None where there is none. `least` is the lowest
+    number met."""
 
-    def __init__(self, starts_at_0: Callable[[], bool], first: int | str | None = None) -> None:
-        self.met_0 = False
-        self._starts_at_0 = starts_at_0
-        self._first = first
+    def __init__(self, start: Callable[[int], int | None], first: int | None = None) -> None:
+        self.least: int | None = None
+        self._start = start
+        self._first: int | str | None = first
         self._names: dict[int | str, int] = {}
 
     def of(self, value: Any) -> int | None:
@@ -36,9 +37,11 @@ class Trials:
         if not isinstance(value, int | str) or type(value) is bool:
             raise values.Wrong(f"trial: it is {values.shown_type(value)}, a number or a name was "
                                "expected")
-        self.met_0 |= value == 0
+        if type(value) is int and value >= 0:
+            self.least = value if self.least is None else min(value, self.least)
         if self._first is None:
-            self._first = 0 if value == 1 and self._starts_at_0() else value
+            start = self._start(value) if type(value) is int and value > 0 else None
+            self._first = value if start is None else start
         if self._first in (0, 1) and type(value) is int:
             if value < self._first:
                 raise values.Wrong(f"trial: {value}, and others are counted from {self._first}; "
@@ -47,16 +50,16 @@ class Trials:
         return self._names.setdefault(value, len(self._names))
 
 
-def may_be_0(path: Path, spec: "mapping_file.Mapping") -> bool:
-    """Whether a row of a file may be called 0, as far as is seen without parsing it: no where the
-    key of the trial stands in it and before no 0."""
+def may_be(numbers: str, path: Path, spec: "mapping_file.Mapping") -> bool:
+    """Whether a row of a file may be called by one of these digits, as far as is seen without
+    parsing it: no where the key of the trial stands in it and before none of them."""
     place = spec.trial_of or spec.fields.trial
     if place is None:
-        return not str(mapping_plan.file_scope(path, spec).get("trial")).strip("0")
+        return not str(mapping_plan.file_scope(path, spec).get("trial")).strip(numbers)
     if not all(re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.]*", text) for text in place.at):
         return True
     keys = "|".join(text.rpartition(".")[2] for text in place.at)
-    value = re.compile(rf'"(?:{keys})"\s*:\s*("?-?0)?'.encode())
+    value = re.compile(rf'"(?:{keys})"\s*:\s*("?-?[{numbers}](?!\d))?'.encode())
     is_there, kept = False, b""
     with files.open_bytes(path) as file:
         while block := file.read(_BLOCK):
