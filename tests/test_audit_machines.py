@@ -1,6 +1,7 @@
 """Tests that found nothing or never began, texts that were lost, numbers that lost digits, and
 answers that differ in a joint alone; each beside its decoy."""
 
+import json
 from types import SimpleNamespace
 
 import msgspec
@@ -148,3 +149,36 @@ def test_only_the_value_is_missing_from_the_sentence() -> None:
     assert claimed._only_words(row, due, expected)
     row.scores["file"] = False
     assert not claimed._only_words(row, due, expected)
+
+
+@pytest.mark.parametrize(("lines", "broke"), [
+    (["/tests/test_outputs.py:38: in <module>", '    +"""libelf-dev', "E   TypeError: bad operand"],
+     True),
+    (['E     File "/tests/test_outputs.py", line 3', "E       def f(:", "E             ^",
+      "E   SyntaxError: invalid syntax"], True),
+    # What the model wrote may be missing, or break where the tests load it.
+    (["/tests/test_outputs.py:3: in <module>", "    import shop",
+      "E   ModuleNotFoundError: No module named 'shop'"], False),
+    (["/tests/test_outputs.py:3: in <module>", "    import shop", "/app/shop.py:9: in <module>",
+      "    x = 1 + 'a'", "E   TypeError: unsupported operand"], False),
+    (['E     File "/app/shop.py", line 3', "E   SyntaxError: invalid syntax"], False)])
+def test_a_file_of_tests_that_cannot_be_read(lines: list[str], broke: bool) -> None:
+    head = "=== ERRORS ===\n___ ERROR collecting test_outputs.py ___\n"
+    assert broken.uncollected(head + "\n".join(lines) + "\n=== short test summary ===\n") is broke
+
+
+def test_tests_that_nobody_could_collect_are_the_harness(run_script, build, tmp_path) -> None:
+    short = "test_outputs.py - TypeError: bad operand: failed"
+    log = f"{short}\n\n=== ERRORS ===\n___ ERROR collecting test_outputs.py ___\n" \
+        "/tests/test_outputs.py:38: in <module>\n    +x\nE   TypeError: bad operand\n"
+    for model, judge in (("a", log), ("b", log), ("c", short)):
+        (tmp_path / "runs" / model).mkdir(parents=True)
+        (tmp_path / "runs" / model / "openai_judged.jsonl").write_text(json.dumps(
+            {"turn": "kernel", "model_name": model, "user_text": "Build it.", "scores": {
+                "ok": False}, "assistant_text": f"{model} did it", "judge_reasoning": judge}) + "\n")
+    _, out = build("--input", tmp_path / "runs")
+    assert run_script("audit_benchmark.py", out).returncode == 0
+    found = [one for one in map(json.loads, (out / "audit.jsonl").read_text().splitlines())
+             if one["class"] == "harness"]
+    assert [(one["rule"], one["disputed"]) for one in found] == [
+        ("not_checked", ["a/kernel", "b/kernel"])]

@@ -103,8 +103,8 @@ def test_an_ending_of_the_infrastructure() -> None:
     assert broken.ended("browser_crashed") and broken.ended("oom_killed")
     assert not broken.ended("browser_closed") and not broken.ended("session_ended")
     assert all(map(broken.ended, ("agent_installation_failed", "AgentSetupTimeoutError",
-                                  "unknown_agent_error", "docker_build_failed")))
-    assert not any(map(broken.ended, ("agent_error", "build_failed", "task_failed")))
+                                  "docker_build_failed")))
+    assert not any(map(broken.ended, ("agent_error", "unknown_agent_error", "build_failed")))
 
 
 @pytest.mark.parametrize(("tool", "writes"), [

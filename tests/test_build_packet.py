@@ -501,3 +501,20 @@ def test_hostile_names_reach_neither_terminal_nor_ids_raw(build, tmp_path):
     (row,) = outcomes(out)
     assert row["datapoint_id"].startswith("r/a_b_~")
     assert row["item_id"] == r"a b\x07~" + clean.mark("a b\x07\n")
+
+
+def test_models_whose_order_hangs_on_rows_that_nobody_judged_are_named(build, tmp_path):
+    for model, verdicts in (("a", [True] * 6 + [False] * 4 + [None] * 5),
+                            ("b", [True] * 8 + [False] * 7), ("c", [False] * 15)):
+        (tmp_path / "runs" / model).mkdir(parents=True)
+        (tmp_path / "runs" / model / "openai_judged.jsonl").write_text("".join(
+            json.dumps({"turn": turn, "model_name": model, "user_text": f"q{turn}",
+                        "assistant_text": "x", "scores": {"ok": verdict}}) + "\n"
+            for turn, verdict in enumerate(verdicts)))
+    _, out = build("--input", tmp_path / "runs")
+    (found,) = [one for one in json.loads((out / "sanity.json").read_text())["findings"]
+                if one["kind"] == "order_by_unjudged"]
+    assert found["text"] == (
+        "5 rows that nobody judged are in no rate; counted as failed, as benchmarks often do, they "
+        "change the order of 2 models (b 53.3 % → 53.3 %, a 60.0 % → 40.0 %).")
+    assert found["about"] == ["a", "b"]

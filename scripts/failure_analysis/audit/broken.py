@@ -20,7 +20,7 @@ _ENDED = re.compile(
     r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
     r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b|"
     r"\b(agent|env\w*|sandbox|docker|image|dependenc\w+|package)_?(install\w*|set_?up|start_?up|"
-    r"build|pull|boot)_?(failed|failure|error|timeout(_?error)?)$|^unknown_(agent_)?error$|"
+    r"build|pull|boot)_?(failed|failure|error|timeout(_?error)?)$|"
     r"(user|simulat\w*|sim|orchestrat\w*|runner|executor|worker|transport|gateway|proxy|upstream|"
     r"grpc|rpc|socket|dns|tls|ssl|auth\w*|quota|billing|storage|database|grader|evaluator|judge)"
     r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
@@ -275,7 +275,11 @@ _LOCKED = re.compile(r"^[\w.]*(?:error|exception)?\W*(?:database is locked|unabl
                      r"connection)", re.I)
 _UNCOLLECTED = re.compile(
     r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
-    r"E +(?:ModuleNotFound|Import)Error")
+    r"E +(?:ModuleNotFound|Import)Error|"
+    r"\bERROR collecting (?:[^\n]*\n){1,40}?(?:[^\n]*\btest_?\w*\.py:\d+: in <module>\n"
+    r"(?:(?!E |[^\n]*\.py:\d+: in )[^\n]*\n){1,9}E +(?:Type|Name|Value|ZeroDivision)Error|"
+    r"E +File \"[^\"\n]*\btest_?\w*\.py\", line \d+\n(?:E[^\n]*\n){0,4}E +(?:Syntax|Indentation|"
+    r"Tab)Error)")
 _UNDECODED = re.compile(r"(?:\w+\.)*JSONDecodeError: [^\n]{0,120}")
 _WORDS_OF_A_CHECK = 250
 # A verdict that stands for one that could not be given, and what broke. What fails may be the code
@@ -304,10 +308,12 @@ def starved(log: str) -> bool:
 
 
 def uncollected(judge: str, json_asked: bool = False) -> bool:
-    """Whether the log of tests says that their own set-up lacks a module, or all that a check says
-    is that it could not decode what it was given, where no JSON is asked for."""
+    """Whether the log of tests says that their own set-up lacks a module or their own file cannot
+    be read, or all that a check says is that it could not decode what it was given, where no JSON
+    is asked for."""
     return bool(not json_asked and _UNDECODED.fullmatch(judge.strip())) \
-        or "conftest.py" in judge and bool(_UNCOLLECTED.search(judge))
+        or ("conftest.py" in judge or "ERROR collecting" in judge) \
+        and bool(_UNCOLLECTED.search(judge))
 
 
 def unchecked(judge: str, acted: bool, json_asked: bool = False) -> bool:

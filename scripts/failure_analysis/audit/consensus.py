@@ -60,7 +60,7 @@ def _failed_by_all(item: Item, whole: Whole) -> Iterator[Candidate]:
             *([variant("what no attempt met", check, alone)] if check else []),
             *(variant("failed", row.answer or row.judge, [row])
               for _, row in sorted(first.items())[:_SEVERAL])],
-        judged, models=len(models), attempts=len(judged))
+        alone if check else judged, models=len(models), attempts=len(judged))
 
 
 def _one_check(judged: Sequence[Seen]) -> tuple[str, list[Seen]]:

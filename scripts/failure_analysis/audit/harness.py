@@ -202,7 +202,8 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or checked.not_begun(row)
         or broken.uncollected(row.judge, json := "json" in item.question.lower())
-        and all(broken.uncollected(one.judge, json) for one in item.rows if one.judge)
+        and all(one.judge in row.judge or broken.uncollected(one.judge, json)
+                for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
 
 

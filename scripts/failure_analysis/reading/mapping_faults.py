@@ -562,10 +562,13 @@ def _unused(join: str, counts: Counts) -> set[str]:
 
 
 def _of_joins(spec: "mapping_file.Mapping", counts: Counts) -> Iterator[tuple]:
-    """What joins miss; not for files that a format may have beside it, and this one has not."""
+    """What joins miss; not for files that a format may have beside it, and this one has not, nor
+    for those that are joined only so that they are not read as rows."""
     there = {parts[0] for parts in map(json.loads, counts.unused) if len(parts) > 1}
+    used = spec.model_dump_json(exclude={"join"})
     for name, (asked, matched) in counts.joins.items():
-        if matched < asked and (name in there or not spec.recognise):
+        if matched < asked and (name in there or not spec.recognise) \
+                and re.search(rf"\b{name}\b", used):
             yield ("join_misses", f"join {name}: {asked - matched} of {asked} rows have no record "
                    "in its files.", asked - matched, [name])
         unused = sorted(_unused(name, counts))
