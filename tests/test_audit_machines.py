@@ -174,8 +174,9 @@ def test_tests_that_nobody_could_collect_are_the_harness(run_script, build, tmp_
     for model, judge in (("a", log), ("b", log), ("c", short)):
         (tmp_path / "runs" / model).mkdir(parents=True)
         (tmp_path / "runs" / model / "openai_judged.jsonl").write_text(json.dumps(
-            {"turn": "kernel", "model_name": model, "user_text": "Build it.", "scores": {
-                "ok": False}, "assistant_text": f"{model} did it", "judge_reasoning": judge}) + "\n")
+            {"turn": "kernel", "model_name": model, "user_text": "Build it.",
+             "scores": {"ok": False}, "assistant_text": f"{model} did it",
+             "judge_reasoning": judge}) + "\n")
     _, out = build("--input", tmp_path / "runs")
     assert run_script("audit_benchmark.py", out).returncode == 0
     found = [one for one in map(json.loads, (out / "audit.jsonl").read_text().splitlines())

@@ -204,7 +204,8 @@ def _prose_findings(unit: Unit, after: Unit | None, evidence: Evidence) -> Findi
     quoted = prose.quoted(after)[1] if after is not None and after.kind == "quote" else []
     sentences = prose.sentences(unit)
     if prose.is_open(unit):
-        yield Finding(unit.line, "todo", _short(unit.text), "write it, or take it out")
+        yield Finding(unit.line, "todo", _short(unit.text), "write it" if unit.label in
+                      structure.LABELS else "write it, or take it out")
         return  # what else is wrong with it is that of what will stand there
     for sentence, problem in claims.problems(unit, quoted, evidence.names, evidence.facts,
                                              evidence.parts):

@@ -31,7 +31,7 @@ _OF_A_RANGE = 2_000  # characters of each text where a range of steps is asked f
 _END, _LEAST_CUT = 100, 200  # of a message that is cut, and of what is cut that has an end
 _LONG_REASONING = 10_000
 # Kinds of text of which the end is shown too: how a run went, and why it failed, stands there.
-_ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400}
+_ENDED = {"said": _END, "answer": 300, "reasoning": 300, "failed": 400, "judge": 1000}
 LONG_TOKEN, TOKEN = re_compile(r"[^\s\"']{80,}"), 40  # addresses and codes, of a text that is cut
 _WORD = 20  # characters of a word that is not cut
 # Ids, not dates or amounts.
