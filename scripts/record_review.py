@@ -20,7 +20,8 @@ is a new line that replaces the old one.
 
 --verdict pass or fail is said of a datapoint that no grader judged, and of no other: it is counted
 apart from what graders judged. A fail has bucket, fault, mechanism and quote as every review; a
-pass has a quote, and a mechanism that says what shows it.
+pass has a quote, and a mechanism that says what shows it. What cannot be judged has none, and a
+fault that says why: pipeline_issue, grader_issue or undecided.
 
 --alike records the same for every datapoint that is alike to the one that was read
 (show_datapoint.py names them), each on a line of its own that says which one was read; where a

@@ -122,6 +122,25 @@ def test_a_transcript_alone_is_read_judged_and_reported(analysed, say, tmp_path)
     assert code == 0, said
 
 
+def test_what_cannot_be_judged_is_left_without_a_verdict_and_says_why(analysed, say, tmp_path):
+    judged(tmp_path / "a", [bare(number) for number in range(3)], "transcript.jsonl")
+    out, _ = analysed(1, "--run-dir", tmp_path / "a")
+    left = ("--bucket", "its_check_broke_off", "--mechanism",
+            "Nothing that was asked for is there.")
+    for number, fault in enumerate(("pipeline_issue", "undecided")):
+        code, said = say(out, "record_review.py", "--id", f"a/{number}", "--fault", fault, *left,
+                         *answer(number))
+        assert code == 0, said
+    assert say(out, "record_review.py", "--id", "a/2", *FAIL, *answer(2))[0] == 0
+    assert say(out, "write_report.py")[0] == 0
+    assert facts(out, "review/read_unjudged") == {
+        "review/read_unjudged": 1, "review/read_unjudged/model-a": 1}
+    text = written(out)
+    assert "Judged by readers: 1 of 3 unjudged datapoints (0 passed, 1 failed); read and left " \
+        "without a verdict: 2 (`pipeline_issue` 1, `undecided` 1)." in text
+    assert "unsettled" not in say(out, "check_report.py")[1]
+
+
 def test_a_fact_of_readers_that_is_changed_is_found(analysed, say, tmp_path):
     judged(tmp_path / "a", [bare(0), bare(1)], "transcript.jsonl")
     out, _ = analysed(1, "--run-dir", tmp_path / "a")

@@ -14,6 +14,7 @@ let desk = null;
 let id = "";
 let passed = false;
 let bare = false; // nothing is recorded in it, so nothing can be quoted
+const LEFT_OPEN = ["pipeline_issue", "grader_issue", "undecided"]; // why what nobody judged may stay so
 let toJudge = false; // no grader judged it, so the verdict is the reader's
 let agents = []; // whose each message is
 let suggested = ""; // the step of the last quote
@@ -134,7 +135,7 @@ export function refresh(of, reviews) {
 
 function missing(form) {
   const wanting = [];
-  if (toJudge && !form.verdict) wanting.push("verdict");
+  if (toJudge && !form.verdict && !LEFT_OPEN.includes(form.fault)) wanting.push("verdict");
   if (form.verdict !== "pass" && !form.bucket) wanting.push("bucket");
   if (form.verdict !== "pass" && !form.fault) wanting.push("fault");
   if (!form.mechanism) wanting.push("mechanism");

@@ -290,7 +290,8 @@ def _read_faults(counts: counting.Counts) -> str:
                      if final.verdict == "fail" and final.fault)
     said = ", ".join(f"{code(fault)} {count}" for fault, count in sorted(faults.items()))
     return counting.read_in_words(counts) + " They are in no pass rate." \
-        + f" Whose fault those that they failed are: {said}." * bool(said) if read.judged else ""
+        + f" Whose fault those that they failed are: {said}." * bool(said) \
+        if read.judged or read.left else ""
 
 
 def _buckets(analysis: Analysis) -> str:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from failure_analysis import facts
 from failure_analysis.datapoint import UNSURE, natural_key
+from failure_analysis.markdown import code
 from failure_analysis.packet import rows
 from failure_analysis.review import bucket_groups, ledger, parts, reading_log
 
@@ -217,12 +218,14 @@ def group_order(counts: Counts, model: str | None = None) -> list[bucket_groups.
 
 class Read(NamedTuple):
     """What readers say of datapoints that no grader judged: how many they judged, passed and
-    failed; on the others they disagree. `buckets` are those of the failed."""
+    failed; on the others they disagree. `buckets` are those of the failed, `left` the faults for
+    which readers could not judge further ones."""
 
     judged: int
     passed: int
     failed: int
     buckets: Counter[str]
+    left: Counter[str]
 
     @property
     def open(self) -> int:
@@ -233,11 +236,14 @@ class Read(NamedTuple):
 def read_of(counts: Counts, model: str | None = None) -> Read:
     """What readers say of the unjudged datapoints of a model, or of all."""
     outcomes = counts.index.outcomes
-    mine = [final for ident, final in counts.read.items()
-            if model in (None, outcomes[ident].model) and final.verdict != ""]
+    finals = [(final, outcomes[ident].counted) for ident, final in counts.read.items()
+              if model in (None, outcomes[ident].model)]
+    mine = [final for final, _ in finals if final.verdict != ""]
     verdicts = Counter(final.verdict for final in mine)
     return Read(len(mine), verdicts["pass"], verdicts["fail"], Counter(
-        final.bucket for final in mine if final.verdict == "fail" and final.bucket))
+        final.bucket for final in mine if final.verdict == "fail" and final.bucket), Counter(
+        final.fault or "disputed" for final, counted in finals
+        if counted and final.verdict == ""))
 
 
 def read_members(counts: Counts, bucket: str, model: str) -> list[str]:
@@ -267,8 +273,10 @@ def read_in_words(counts: Counts, model: str | None = None) -> str:
     read = read_of(counts, model)
     unjudged = counts.unjudged.total() if model is None else counts.unjudged[model]
     disputed = f", {read.open} disputed" if read.open else ""
+    why = ", ".join(f"{code(fault)} {count}" for fault, count in sorted(read.left.items()))
     return f"Judged by readers: {read.judged} of {unjudged} unjudged datapoints " \
-           f"({read.passed} passed, {read.failed} failed{disputed})."
+           f"({read.passed} passed, {read.failed} failed{disputed})" \
+           + f"; read and left without a verdict: {read.left.total()} ({why})" * bool(why) + "."
 
 
 def costs(counts: Counts, bucket: str, model: str) -> Counter[str]:

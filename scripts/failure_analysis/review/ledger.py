@@ -21,6 +21,8 @@ from failure_analysis.review import bucket_groups, located, parts
 NAME = "reviews.jsonl"
 FAULTS = ("model_error", "grader_issue", "reference_issue", "pipeline_issue",
           "user_simulator_issue", "mixed", "undecided")
+# Why what no grader judged may be left without a verdict by its reader too.
+_LEFT_OPEN = ("pipeline_issue", "grader_issue", "undecided")
 # Readers decide the buckets of a report; LLM coders and labels are compared with them. A label is
 # what somebody outside said without a quote.
 READERS = ("agent", "person")
@@ -431,7 +433,7 @@ def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
         return [] if ident in index.outcomes else [rows.missing(index, ident)]
     if not isinstance(ident, str) or ident not in index.places:
         return [rows.missing(index, str(ident))]
-    reasons = [*filter(None, [_wrong_verdict(index.outcomes[ident], entry["verdict"])])]
+    reasons = [*filter(None, [_wrong_verdict(index.outcomes[ident], entry)])]
     outcome = index.outcomes[ident].outcome
     if not (outcome == "fail" or reasons or entry["verdict"]) and entry["fault"] == "model_error":
         reasons.append(f"{ident} did not fail ({outcome}); a review of it says why the verdict is "
@@ -442,8 +444,9 @@ def _wrong_content(index: rows.Index, entry: Mapping[str, Any]) -> list[str]:
                                      or located.is_located(entry) and located.wrong(entry, row)])]
 
 
-def _wrong_verdict(line: rows.OutcomeLine, verdict: str) -> str:
+def _wrong_verdict(line: rows.OutcomeLine, entry: Mapping[str, Any]) -> str:
     """Why a review of this datapoint has a verdict that it must not have, or lacks one."""
+    verdict = entry["verdict"]
     if line.outcome != "unjudged":
         return f"{line.datapoint_id} was judged ({line.outcome}), and readers judge what no " \
                "grader did; if the verdict is wrong, leave --verdict out and say whose fault " \
@@ -451,8 +454,9 @@ def _wrong_verdict(line: rows.OutcomeLine, verdict: str) -> str:
     if not line.counted:
         return f"the harness broke off {line.datapoint_id}, and its benchmark does not count " \
                "it: it has no verdict" if verdict else ""
-    return "" if verdict else \
-        f"no grader judged {line.datapoint_id}: say --verdict pass or fail"
+    return "" if verdict or entry["fault"] in _LEFT_OPEN else \
+        f"no grader judged {line.datapoint_id}: say --verdict pass or fail, or whose fault it is " \
+        f"that it cannot be judged ({', '.join(_LEFT_OPEN)})"
 
 
 def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
