@@ -24,12 +24,17 @@ _ENDED = re.compile(
     r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
     r"^(context_?(length|window)_?exceeded|quota_exceeded|disk_full|out_of_memory)$",
     re.I)
+# What no task ends in: the line to a model or a server.
+_OF_A_LINE = re.compile(r"(?:^|[\W_])(?:upstream|connect(?:ion|ing)?|gateway|sockets?|network|dns|"
+                        r"tls|ssl|proxy|endpoint|peer|unreachable|stream|econn\w+|inference|"
+                        r"transport|(?:api|llm|model)[ _]?(?:call|server|request))(?:[\W_]|$)",
+                        re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
 _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
+           r"status|model|endpoint|api|llm|request)( (model|server|service|api|provider))?( error)?( (returned|"
            r"replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
            r"(error code[: ]*|status code[: ]*)?")
 # One of these stands in each such text.
@@ -82,7 +87,8 @@ ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|a
 @lru_cache(1 << 10)
 def ended(termination: str) -> bool:
     """Whether an ending is one of the infrastructure."""
-    return termination in NOT_COUNTED or bool(_ENDED.search(termination))
+    return termination in NOT_COUNTED or bool(_ENDED.search(termination)) \
+        or bool(ERROR_END.search(termination) and _OF_A_LINE.search(termination))
 
 
 def stands_for_answer(answer: str, question: str, termination: str) -> bool:
@@ -109,11 +115,16 @@ _ENDS = re.compile(
     r"system is (?:starting|shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
 
 
+_OF_FAULTS = re.compile(r"\b(?:error|exception|code|status|http)\b|\w(?:_error|Error|Exception)\b")
+
+
 def ends_in_error(answer: str, termination: str) -> bool:
     """Whether a run that ended in an error has one of the infrastructure in its last line."""
     if not answer.strip() or not ERROR_END.search(termination):
         return False
-    return bool(_ENDS.match(answer.strip().splitlines()[-1][:300]))
+    last = answer.strip().splitlines()[-1][:300]
+    return bool(_ENDS.match(last)) or len(answer) < len(last) + 2 and bool(
+        _OF_FAULTS.search(last) and _FAULT_WORDS.search(last))
 
 
 def _is_fault(answer: str) -> bool:
@@ -131,6 +142,12 @@ def _is_fault(answer: str) -> bool:
         and bool(_FAULT_WORDS.search(text))
 
 
+NETWORK = re.compile(
+    r"name resolution|could not resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|network is "
+    r"(?:unreachable|down)|no route to host|nodename nor servname|name or service not known|"
+    r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
+    r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
+    r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
 _TECHNICAL = re.compile(
     r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
     r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
@@ -176,7 +193,9 @@ _FAILED = re.compile(
     + r"|(?:could not resolve|"
     r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
     r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
-    r"database is locked|connection (?:refused|reset|timed out)|"
+    r"database is locked|connection (?:\w+ )?(?:refused|reset|closed|lost|aborted|timed out)\b|"
+    r"[\w.]{3,}(?:disconnected|refused|timed?out|unreachable|unavailable|aborted|failure|interrupted|"
+    r"closed|notconnected): (?=[a-z])|"
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
     r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
     r"unreachable|is down)\b|"
@@ -291,9 +310,20 @@ _NO_REPLY = re.compile(
     r"answer|output|json)", re.I)
 _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
                     r"unreachable|timed? ?-?out", re.I)
+# What fetches the parts of a program before any test of it runs.
+_FETCHES = re.compile(r"^\W*(?:go|pip|npm|yarn|pnpm|cargo|mvn|gradle|gem|bundler?|composer|nuget|"
+                      r"dotnet|conda|apt(?:-get)?|poetry|uv|cabal|mix|swift|conan|curl|git|docker)\b|"
+                      r"\b(?:proxy\.golang|pypi|npmjs|crates\.io|rubygems|maven|packagist|hackage|"
+                      r"registry|mirror|repositor(?:y|ies)|packages?|dependenc(?:y|ies)|modules?)\b",
+                      re.I)
 _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
                       r"cannot allocate memory|disk quota exceeded|too many open files|"
                       r"read-only file system", re.I)
+
+
+def not_built(log: str) -> bool:
+    """Whether a short log says that what a program is built of could not be fetched."""
+    return len(log) < 2 * _WORDS_OF_A_CHECK and bool(NETWORK.search(log) and _FETCHES.search(log))
 
 
 def starved(log: str) -> bool:

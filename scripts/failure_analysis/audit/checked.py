@@ -89,8 +89,9 @@ _TIMES = re.compile(r"\d (?:times? ?)?['\"]|\d times?\b", re.I)  # in each such 
 _TIMES_SIGNS = (" '", ' "', "' ", '" ', "time", "TIME", "Time")
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
+                  r"^\W*(?:FAIL|PASS)(?:ED)?\b|\bBUILD (?:FAIL|SUCC)|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
-_LOG_WORDS = ("test", "Test", "ok ", "passed", "failed", "Error", "Traceback (")
+_LOG_WORDS = ("test", "Test", "ok ", "passed", "failed", "Error", "Traceback (", "FAIL", "PASS")
 # A line that begins the log of a later run of the same tests.
 _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
@@ -100,11 +101,15 @@ _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot 
                       r"(?! ?[:=] ?0)|\bvalid\W{1,3}(?:[Ff]alse|[Nn]o)\b(?!\w)"
                       r"(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
-                      r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
-                      r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
+                      r"(?<!no )\b(?:schema|constraint|rule|lint) violations?\b(?! ?[:=] ?0)|"
+                      r"\b(?:does|did) not (?:conform|validate|verify|compile|parse)\b|"
+                      r"\b(?:checksum|integrity|verification|validation|syntax|health|schema|lint) ?"
+                      r"(?:check|test)?(?:\W| has | is )\s?(?:failed|error|invalid|wrong|false)\b",
+                      re.I)
 _DIFFERING = ("fail", "valid", "not match", "mismatch", "differ", "bad signature",
-              "error", "wrong")
-_SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated)?|in order|"
+              "error", "wrong", "violat", "conform")
+_SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ates|ated)?|in order|"
+                   r"conforms?|well-formed|(?:passe[sd]|meets) (?:the )?(?:schema|validat\w+|lint\w*)|"
                    r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
@@ -300,15 +305,16 @@ def _words(row: Seen, question: str) -> tuple[str, str] | None:
 
 def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something matches or is valid, where the last call is a check that says that it
-    is not."""
+    is not; so may a judge of a pass without calls."""
     last = row.made[-1] if row.made else None
-    if last is None or len(last.result) > 2_000 \
-            or not wording.has_any(last.result, _DIFFERING) or not _DIFFERS.search(last.result):
+    said = last.result if last else row.judge if row.outcome == "pass" else ""
+    if len(said) > _LONGEST_LOG or not wording.has_any(said, _DIFFERING) \
+            or not _DIFFERS.search(said):
         return None
     text = re.sub(r"\{[^{}]*\}", " ", row.answer)
     claim = next((one for one in _sentences(text) if _SAME.search(one)
                   and not _UNSURE.search(one)), None)
-    return (claim, f"{last.tool} -> {last.result[-300:]}") if claim else None
+    return (claim, f"{last.tool if last else 'judge'} -> {said[-300:]}") if claim else None
 
 
 def changed_nothing(row: Seen) -> tuple[str, str] | None:
@@ -333,11 +339,13 @@ def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
             or not wording.has_any(row.judge, _STATE_SIGNS) \
             or not _OF_A_STATE.search(row.judge) or "argument" in row.judge.lower():
         return None
-    found = _STATE_DIFF.search(row.judge)
+    found = _STATE_DIFF.search(row.judge) or _GOT_DIFF.search(row.judge)
     if not found and (not _FAIL.search(row.judge) or "expected" not in row.judge.lower()):
         return None
-    if found and _same_words(found["wanted"], found["there"]):
-        return None
+    if found:
+        there, wanted = list(filter(None, found.groups()))
+        if _same_words(there, wanted):
+            return None
     told = wording.states(row.answer or row.spoken)
     return (told[0], row.judge[:300]) if told else None
 
@@ -352,6 +360,13 @@ _STATE_DIFF = re.compile(
     rf"\b(?:expected|wanted|should be|want)\W{{1,3}}{_VALUE.format('wanted')}\W{{0,3}}"
     r"(?:but |and )?(?:actual(?:ly)?|found|got|was|is|has|had|saw|observed)\W{1,3}"
     rf"{_VALUE.format('there')}", re.I)
+# The like of an assertion: `tray == dry: got out`, `got out, want dry`.
+_GOT = r"(?:got|found|actual(?:ly)?|was|saw|observed|received|returned|has|but)\b\W{1,3}"
+_GOT_DIFF = re.compile(
+    rf"(?:==|=|→|->|\bis\b|\bequals\b|\bto be\b) ?{_VALUE.format('wanted')}\W{{1,4}}"
+    rf"(?:(?:but|and|failed) )?{_GOT}{_VALUE.format('there')}|"
+    rf"\b{_GOT}{_VALUE.format('there2')}\W{{1,3}}(?:but )?(?:want(?:ed)?|expect(?:ed|s)|"
+    rf"should be)\b\W{{1,3}}{_VALUE.format('wanted2')}", re.I)
 _OF_A_STATE = re.compile(r"\bFAIL|mismatch|\bdiff|\bcheck|\bstate\b|\bpage\b|\bdb\b|database|"
                          r"verif|\bassert", re.I)
 _STATE_SIGNS = ("fail", "mismatch", "diff", "check", "state", "page", "db", "database", "verif",
@@ -400,4 +415,4 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
 
 
 _OF_CALLS = (_tests, _compared)
-_OF_JUDGE = (_tests, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)
+_OF_JUDGE = (_tests, _compared, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)

@@ -201,6 +201,9 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or checked.not_begun(row)
+        or not row.made and checked.outcome(row.judge) is None and (
+            broken.not_built(row.judge) or broken.starved(row.judge) and all(
+                broken.starved(one.judge) for one in item.rows if one.outcome == "fail"))
         or broken.uncollected(row.judge, json := "json" in item.question.lower())
         and all(broken.uncollected(one.judge, json) for one in item.rows if one.judge)
         and len({one.model for one in item.rows}) > 1)
