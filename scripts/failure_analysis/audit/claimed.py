@@ -123,7 +123,9 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     shielded = frozenset().union(*spread)
     for verb, sentence, own in claims:
         kinds = wording.kinds(verb)
-        if kinds & shielded or (not own and (_looked_up(verb, row) or _read_so(sentence, row))):
+        own_deed = own and (due or _OWN.search(sentence))  # `Closed on Sunday`, where none is due
+        if kinds & shielded or (not own_deed and (_looked_up(verb, row)
+                                                  or _read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:
@@ -249,7 +251,11 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
             or not told and verb == "submit"):
         return False  # the object is named, and something else is said of it
     if any(name.casefold() in sentence.casefold() and name.casefold() not in held
-           for name in undone.names(one.arguments)):
+           for name in undone.names(one.arguments)) or any(
+            re.search(rf"\b{key} #?{value}\b", sentence, re.I)
+            and not re.search(rf"\b{value}\b", held) for key, value in (
+                one.arguments.items() if isinstance(one.arguments, dict) else ())
+            if isinstance(value, str | int) and str(value).isdigit() and key.isalpha()):
         return True
     mine = frozenset(_TOKEN.findall(tool_calls.result_text(one.arguments).casefold()))
     return sum(word not in held for word in mine & words - _FREQUENT) > 1

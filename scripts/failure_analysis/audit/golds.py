@@ -45,6 +45,10 @@ _ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|exp
                     r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
+_BEHIND = re_compile(r"\?\W*[(\[](?:so |i\.e\. |namely )?(?:it|this|that|which|the (?:answer|result|"
+                     r"output|call|program|code|function|sum|total|value))(?: \w+)? (?:prints?|gives|"
+                     r"returns?|equals?|yields?|makes|shows?|outputs?|evaluates to|comes to|is|are|"
+                     r"was|be)[ :=]+([^()\n]{1,80}?)[.!]?[)\]]\s*\Z", re.IGNORECASE)
 _SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re_compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
                          r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"
@@ -292,7 +296,8 @@ def states(question: str, gold: str) -> bool:
     if re.search(r"[=(]", gold) and re.search(
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
-    if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
+    if folded(gold) and folded(gold) in map(folded, (*_ASIDE.findall(question), *(
+            _BEHIND.findall(question) if "?" in question else ()))):
         return True
     if len(gold) > 1 and gold.isdigit() and _IN_SQUARE.findall(question) == [gold]:
         return True

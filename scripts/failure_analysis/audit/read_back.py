@@ -313,6 +313,37 @@ def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     return any(noun.casefold() in _DEALS for noun in nouns)
 
 
+_ENDED_BADLY = re.compile(
+    r"\b(?:abort(?:ed|ing)|failed|failure|cancell?ed|crash(?:ed)?|timed out|gave up|rejected|"
+    r"interrupted|halted|jammed|stalled|terminated|incomplete|refused|bounced|undeliver\w+|"
+    r"error|exit(?:ed)? (?:code |status )?[1-9]\d*)\b(?! ?[:=]? ?(?:0|none|no)\b)", re.I)
+_NO_BAD = re.compile(r"\b(?:0|no|not|without|never|previous\w*|last|old|if)\b", re.I)
+
+
+def _broke_off(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the last look-up ends in a line that says that what a command began broke off, or
+    lists what a write was for under what was not done."""
+    if act.reads[-1] is not read or not wording.has_any(read.result[-_LAST_LINE:], _BAD):
+        return False
+    spoken, text = shell.command(act.made), read.result.strip()
+    if text[:1] in ("{", "["):
+        names = [name for name in golds.scalars(act.made.arguments) if len(name) >= _SHORTEST]
+        return any(_LEFT.fullmatch(key) and isinstance(value, list | str) and any(
+            _stands(name, tool_calls.result_text(value)) for name in names)
+            for one in state_read.records(text) for key, value in one.items())
+    last = text.split("\n")[-1]
+    mine = set(re.findall(r"[a-z]{4,}", f"{spoken or act.made.tool}".casefold()))
+    bad = _ENDED_BADLY.search(last) if len(last) < _LAST_LINE else None
+    return bad is not None and not _NO_BAD.search(last[:bad.start()]) and any(
+        re.search(rf"\b{word}", last.casefold()) for word in mine)
+
+
+_LAST_LINE = 200
+_BAD = ("abort", "fail", "cancel", "crash", "timed out", "gave up", "reject", "interrupt", "halt",
+        "jam", "stall", "terminat", "incomplete", "refus", "bounce", "undeliver", "error", "exit",
+        "unsent", "skip", "denied", "stuck", "missing")
+
+
 def _read_after_any(row: Seen) -> list[Act]:
     return list(_read_after(row)) if any(map(_acts, row.made)) else []
 
@@ -328,4 +359,4 @@ def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
 _TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
-                             _has_none, _peers_see, _peers_state, _otherwise)
+                             _has_none, _broke_off, _peers_see, _peers_state, _otherwise)
