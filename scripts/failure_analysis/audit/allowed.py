@@ -13,6 +13,7 @@ from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 from failure_analysis.audit.whole import Whole
+from failure_analysis.tool_checks import parsed_arguments
 
 _MEMBER = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|“[^”\n]{1,60}”|" \
           r"[$€£]?[\w+#-]+(?:[./]\w+)*%?(?: (?!or\b|and\b)[\w+-]+){0,2})"
@@ -40,7 +41,8 @@ _NONE_OF = re.compile(r"\bnot (?=(?:one|any|among|a member|in) )", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
 _SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",
           "allow", "permit", "valid", "accept", "possible", "admissible", "available", "support",
-          "legal", " or ", " be ", "s are ", ":", "with", " as ", "only", "|", "/", "enum", "letter")
+          "legal", " or ", " be ", "s are ", ":", "with", " as ", "only", "|", "/", "enum",
+          "letter")
 # A list that only begins, or shows what an answer may look like.
 _OPEN = re.compile(r"\b(?:e\.g\.|such as|for example|for instance|including|like|etc|and so on|"
                    r"among others|other|not|n['’]t|never|except|between \d+ and)\b|\.\.\.|…", re.I)
@@ -105,7 +107,8 @@ def _in_text(text: str) -> Iterator[list[str]]:
     """The closed lists of a text."""
     if not wording.has_any(text, _SIGNS):
         return
-    yield from filter(None, map(_of_json, _ENUM.findall(text)))
+    yield from (list(map(normal.written, said)) for found in _ENUM.findall(text)
+                if isinstance(said := parsed_arguments(found), list))
     if span := _LETTERS.search(text):
         yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
     if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
@@ -130,13 +133,6 @@ def _told(item: Item) -> Iterator[list[str]]:
             if _OF_CHOICES.search(str(name)) and isinstance(values, list) and len(values) > 1 \
                     and all(isinstance(one, str | int) for one in values):
                 yield list(map(str, values))
-
-
-def _of_json(text: str) -> list[str]:
-    try:
-        return list(map(normal.written, json.loads(text)))
-    except (ValueError, RecursionError):
-        return []
 
 
 def _members(listed: str) -> list[str]:
@@ -259,4 +255,5 @@ def _only_keys(question: str) -> set[str]:
     return set(said) if start >= 0 and isinstance(said, dict) else set()
 
 
-RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused), ("gold_key_forbidden", key_too_many))
+RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused),
+         ("gold_key_forbidden", key_too_many))

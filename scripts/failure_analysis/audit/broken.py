@@ -1,11 +1,11 @@
 """The words in which infrastructure says that it broke: as an ending, in the place of an answer, as
 the result of a tool, and where a check should speak."""
 
-import json
 import re
 from functools import lru_cache
 
 from failure_analysis.datapoint import NOT_COUNTED
+from failure_analysis.tool_checks import parsed_arguments
 
 _ENDED = re.compile(
     r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
@@ -34,8 +34,8 @@ _CODE = r"(?:408|429|50\d|52\d)\b"
 _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint|api|llm|request)( (model|server|service|api|provider))?( error)?( (returned|"
-           r"replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"status|model|endpoint|api|llm|request)( (model|server|service|api|provider))?( error)?"
+           r"( (returned|replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
            r"(error code[: ]*|status code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
@@ -115,16 +115,11 @@ _ENDS = re.compile(
     r"system is (?:starting|shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
 
 
-_OF_FAULTS = re.compile(r"\b(?:error|exception|code|status|http)\b|\w(?:_error|Error|Exception)\b")
-
-
 def ends_in_error(answer: str, termination: str) -> bool:
     """Whether a run that ended in an error has one of the infrastructure in its last line."""
     if not answer.strip() or not ERROR_END.search(termination):
         return False
-    last = answer.strip().splitlines()[-1][:300]
-    return bool(_ENDS.match(last)) or len(answer) < len(last) + 2 and bool(
-        _OF_FAULTS.search(last) and _FAULT_WORDS.search(last))
+    return bool(_ENDS.match(answer.strip().splitlines()[-1][:300]))
 
 
 def _is_fault(answer: str) -> bool:
@@ -132,9 +127,7 @@ def _is_fault(answer: str) -> bool:
     text = answer.strip()
     if text[:1] != "{" or len(text) > 1_000 or not ('"error' in text or '"detail"' in text):
         return False
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+    if not isinstance(said := parsed_arguments(text), dict):
         return False
     keys = {str(key).lower() for part in (said, said.get("error")) if isinstance(part, dict)
             for key in part}

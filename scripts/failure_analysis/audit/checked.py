@@ -103,13 +103,13 @@ _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot 
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
                       r"(?<!no )\b(?:schema|constraint|rule|lint) violations?\b(?! ?[:=] ?0)|"
                       r"\b(?:does|did) not (?:conform|validate|verify|compile|parse)\b|"
-                      r"\b(?:checksum|integrity|verification|validation|syntax|health|schema|lint) ?"
-                      r"(?:check|test)?(?:\W| has | is )\s?(?:failed|error|invalid|wrong|false)\b",
-                      re.I)
+                      r"\b(?:checksum|integrity|verification|validation|syntax|health|schema|lint)"
+                      r" ?(?:check|test)?(?:\W| has | is )\s?"
+                      r"(?:failed|error|invalid|wrong|false)\b", re.I)
 _DIFFERING = ("fail", "valid", "not match", "mismatch", "differ", "bad signature",
               "error", "wrong", "violat", "conform")
 _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ates|ated)?|in order|"
-                   r"conforms?|well-formed|(?:passe[sd]|meets) (?:the )?(?:schema|validat\w+|lint\w*)|"
+                   r"conforms?|well-formed|(?:passe[sd]|meets) (?:the )?(?:schema|validat\w+)|"
                    r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
@@ -328,10 +328,6 @@ def changed_nothing(row: Seen) -> tuple[str, str] | None:
     return (told[0], row.judge[:300]) if told else None
 
 
-def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
-    return changed_nothing(row)
-
-
 def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
     """A deed that is reported as done in a datapoint that passed after calls, where the words of
     its check say that the state is another one than is expected."""
@@ -339,13 +335,11 @@ def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
             or not wording.has_any(row.judge, _STATE_SIGNS) \
             or not _OF_A_STATE.search(row.judge) or "argument" in row.judge.lower():
         return None
-    found = _STATE_DIFF.search(row.judge) or _GOT_DIFF.search(row.judge)
+    found = _STATE_DIFF.search(row.judge)
     if not found and (not _FAIL.search(row.judge) or "expected" not in row.judge.lower()):
         return None
-    if found:
-        there, wanted = list(filter(None, found.groups()))
-        if _same_words(there, wanted):
-            return None
+    if found and _same_words(*filter(None, found.groups())):
+        return None
     told = wording.states(row.answer or row.spoken)
     return (told[0], row.judge[:300]) if told else None
 
@@ -355,18 +349,13 @@ def _same_words(a: str, b: str) -> bool:
 
 
 # What a check of a state says of two values that differ.
-_VALUE = r"(?P<{}>'[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[\w.-]+)"
+_VALUE = r"('[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[\w.-]+)"
+_GOT = r"\b(?:actual(?:ly)?|found|got|saw|observed|received|returned"
+_EXPECTED = rf"\b(?:expected|wanted|should be|want|expects)\W{{1,3}}{_VALUE}"
 _STATE_DIFF = re.compile(
-    rf"\b(?:expected|wanted|should be|want)\W{{1,3}}{_VALUE.format('wanted')}\W{{0,3}}"
-    r"(?:but |and )?(?:actual(?:ly)?|found|got|was|is|has|had|saw|observed)\W{1,3}"
-    rf"{_VALUE.format('there')}", re.I)
-# The like of an assertion: `tray == dry: got out`, `got out, want dry`.
-_GOT = r"(?:got|found|actual(?:ly)?|was|saw|observed|received|returned|has|but)\b\W{1,3}"
-_GOT_DIFF = re.compile(
-    rf"(?:==|=|→|->|\bis\b|\bequals\b|\bto be\b) ?{_VALUE.format('wanted')}\W{{1,4}}"
-    rf"(?:(?:but|and|failed) )?{_GOT}{_VALUE.format('there')}|"
-    rf"\b{_GOT}{_VALUE.format('there2')}\W{{1,3}}(?:but )?(?:want(?:ed)?|expect(?:ed|s)|"
-    rf"should be)\b\W{{1,3}}{_VALUE.format('wanted2')}", re.I)
+    rf"{_EXPECTED}\W{{0,3}}(?:but |and )?{_GOT}|was|is|has|had)\W{{1,3}}{_VALUE}|"
+    rf"(?:==?|→|->|\bto be|\bequals) ?{_VALUE}\W{{1,4}}(?:but |failed )?{_GOT})\W{{1,3}}{_VALUE}|"
+    rf"{_GOT})\W{{1,3}}{_VALUE}\W{{1,3}}(?:but )?{_EXPECTED}", re.I)
 _OF_A_STATE = re.compile(r"\bFAIL|mismatch|\bdiff|\bcheck|\bstate\b|\bpage\b|\bdb\b|database|"
                          r"verif|\bassert", re.I)
 _STATE_SIGNS = ("fail", "mismatch", "diff", "check", "state", "page", "db", "database", "verif",
@@ -415,4 +404,5 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
 
 
 _OF_CALLS = (_tests, _compared)
-_OF_JUDGE = (_tests, _compared, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)
+_OF_JUDGE = (_tests, _compared, lambda row, question: changed_nothing(row), _words, _counts,
+             _all_there, _none_left, _state_differs)

@@ -74,8 +74,9 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     owed = undone.writes(due, whole)
     tools = once(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
-              if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, owed, tools, whole) or _read_back(row, item)
+              if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
+                  or _told(row, due, owed, tools, whole) or _claim(
+                      read_back.denied(row, item.rows))
               or _taken_back(row, due) or _credited(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
@@ -147,15 +148,7 @@ def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
         not shell.wrote(row) or any((call.by, call.name) not in made for call in due))
 
 
-def _checked(row: Seen, question: str) -> Claim | None:
-    """What a datapoint claims of a check, though its log or its judge says otherwise."""
-    found = checked.denied(row, question)
-    return Claim(*found) if found else None
-
-
-def _read_back(row: Seen, item: Item) -> Claim | None:
-    """What a datapoint claims, though the result or a look-up behind the act denies it."""
-    found = read_back.denied(row, item.rows)
+def _claim(found: tuple[str, str] | None) -> Claim | None:
     return Claim(*found) if found else None
 
 

@@ -143,7 +143,8 @@ def _going_on(low: str, text: str) -> Iterator[str]:
 
 
 _DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
-                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}[-/.]\d\d?[-/.]\d\d?)\b")
+                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|"
+                  r"\d{4}[-/.]\d\d?[-/.]\d\d?)\b")
 _SAID = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’\n]{8,200})['\"”’](?!\w)")
 
 

@@ -45,10 +45,11 @@ _ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|exp
                     r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
-_BEHIND = re_compile(r"\?\W*[(\[](?:so |i\.e\. |namely )?(?:it|this|that|which|the (?:answer|result|"
-                     r"output|call|program|code|function|sum|total|value))(?: \w+)? (?:prints?|gives|"
-                     r"returns?|equals?|yields?|makes|shows?|outputs?|evaluates to|comes to|is|are|"
-                     r"was|be)[ :=]+([^()\n]{1,80}?)[.!]?[)\]]\s*\Z", re.IGNORECASE)
+_BEHIND = re_compile(
+    r"\?\W*[(\[](?:so |i\.e\. |namely )?(?:it|this|that|which|the (?:answer|result|output|call|"
+    r"program|code|function|sum|total|value))(?: \w+)? (?:prints?|gives|returns?|equals?|yields?|"
+    r"makes|shows?|outputs?|evaluates to|comes to|is|are|was|be)[ :=]+([^()\n]{1,80}?)[.!]?"
+    r"[)\]]\s*\Z", re.IGNORECASE)
 _SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re_compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
                          r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"

@@ -260,5 +260,6 @@ def _are_most(rows: list[Seen], item: Item, part: int, of: int) -> bool:
 
 
 RULES = (("options_alike", options_alike), ("nothing_given", nothing_given),
-         ("slot_unfilled", unfilled), ("name_misspelt", misspelt), ("name_unknown", unknown), ("write_twice", twice),
+         ("slot_unfilled", unfilled), ("name_misspelt", misspelt),
+         ("name_unknown", unknown), ("write_twice", twice),
          ("gold_marked_up", marked_up), ("gold_no_code", no_code), ("gold_is_question", echo))

@@ -100,11 +100,11 @@ def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> I
 def _is_named(row: Seen, left: Sequence[Unmet]) -> bool:
     """Whether the question names an object of a call that is required, and neither it nor any
     result the one that was taken in its place, so that it is no other name of it."""
+    one = left[0]
+    given = undone.names(one.nearest.arguments) if one.nearest else ()
     text = " ".join((row.question, *(made.result for made in row.made)))
-    wanted, given = ([*undone.names(arguments)] for one in left[:1] if one.nearest for arguments in (
-        one.call.arguments, one.nearest.arguments)) if left[0].nearest else ((), ())
-    return any(name in row.question for name in wanted if name not in given) and not all(
-        name in text for name in given)
+    return any(name in row.question for name in undone.names(one.call.arguments)) and any(
+        name not in text for name in given)
 
 
 def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None,

@@ -1,6 +1,5 @@
 """What a call did by its words: whether a shell command only looks, whether a tool refused."""
 
-import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import required, wording
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.patterns import re_compile
+from failure_analysis.tool_checks import parsed_arguments
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
 _ANY_KEY = frozenset(_KEYS)
@@ -92,7 +92,8 @@ _SAYS_NOT_DONE = re_compile(
     r"invalidargument|failedprecondition|deadlineexceeded|resourceexhausted|unimplemented|unknown)|"
     r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|"
     r"mailbox (?:is )?(?:full|unavailable)|"
-    r"connection (?:\w+ )?(?:refused|reset|lost|closed|aborted|broken)|slipped|jammed|stalled|collided|overheated|"
+    r"connection (?:\w+ )?(?:refused|reset|lost|closed|aborted|broken)|"
+    r"slipped|jammed|stalled|collided|overheated|"
     r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
     r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
     r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
@@ -218,11 +219,10 @@ def denial(tool: str, result: str) -> str:
     """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text) or _not_so(tool, text))
+        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text)
+                                      or _not_so(tool, text))
         return found[0].strip().casefold() if found else ""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+    if not isinstance(said := parsed_arguments(text), dict):
         return ""
     inner = (said[key] for key in _INNER if isinstance(said.get(key), dict))
     return next(filter(None, (_says_no(tool.casefold(), one) for one in (said, *inner))), "")
