@@ -34,9 +34,10 @@ _CODE = r"(?:408|429|50\d|52\d)\b"
 _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint|api|llm|request)( (model|server|service|api|provider))?( error)?"
-           r"( (returned|replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
-           r"(error code[: ]*|status code[: ]*)?")
+           r"status|model|endpoint|api|llm|request)"
+           r"( (model|server|service|api|provider|request|call))?( error)?( (returned|replied|"
+           r"responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"((?:error|status) code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
@@ -141,6 +142,9 @@ NETWORK = re.compile(
     r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
     r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
     r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
+# One of these stands in each such text.
+NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
+                 "nodename", "not known", "unknown host", "connection", "no such host")
 _TECHNICAL = re.compile(
     r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
     r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
@@ -316,7 +320,11 @@ _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
 
 def not_built(log: str) -> bool:
     """Whether a short log says that what a program is built of could not be fetched."""
-    return len(log) < 2 * _WORDS_OF_A_CHECK and bool(NETWORK.search(log) and _FETCHES.search(log))
+    return bool(NETWORK.search(log) and _FETCHES.search(log))
+
+
+BROKE_SIGNS = (*NETWORK_SIGNS, "enospc", "enomem", "emfile", "no space", "allocate", "quota",
+               "too many open", "read-only")
 
 
 def starved(log: str) -> bool:

@@ -135,7 +135,7 @@ _LONGEST_LOG = 2_000
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (*(_OF_CALLS if row.made else ()), *(_OF_JUDGE if row.judge else ())):
+    for find in (*(_OF_BOTH if row.made or row.judge else ()), *(_OF_JUDGE if row.judge else ())):
         if found := find(row, question):
             return found
     return None
@@ -307,8 +307,9 @@ def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something matches or is valid, where the last call is a check that says that it
     is not; so may a judge of a pass without calls."""
     last = row.made[-1] if row.made else None
-    said = last.result if last else row.judge if row.outcome == "pass" else ""
-    if len(said) > _LONGEST_LOG or not wording.has_any(said, _DIFFERING) \
+    said = last.result if last else row.judge if row.outcome == "pass" and len(
+        row.judge) < 2 * _SHORT else ""
+    if not said or len(said) > _LONGEST_LOG or not wording.has_any(said, _DIFFERING) \
             or not _DIFFERS.search(said):
         return None
     text = re.sub(r"\{[^{}]*\}", " ", row.answer)
@@ -403,6 +404,6 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
     return (claim[0], row.judge[:300]) if counted else None
 
 
-_OF_CALLS = (_tests, _compared)
-_OF_JUDGE = (_tests, _compared, lambda row, question: changed_nothing(row), _words, _counts,
-             _all_there, _none_left, _state_differs)
+_OF_BOTH = (_tests, _compared)
+_OF_JUDGE = (lambda row, question: changed_nothing(row), _words, _counts, _all_there, _none_left,
+             _state_differs)

@@ -30,9 +30,6 @@ _SESSION = re.compile(
 _ENDS_IT = re.compile(r"\b(?:exit|logout|kill\w*|pkill|shutdown|reboot|poweroff|halt|close\w*|quit|"
                       r"stop\w*|restart\w*|terminate\w*|rm -rf /(?:\s|$)|iptables|systemctl|sshd|"
                       r"ulimit|fork|docker (?:rm|stop|kill))\b|\bwhile true\b|\(\)\s*\{", re.I)
-# One of these stands in each such text.
-_NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
-                  "nodename", "not known", "unknown host", "connection", "no such host")
 _OF_NETWORKS = re.compile(r"\bnetwork|\bdns\b|resolv|\bproxy\b|offline|/etc/hosts|firewall|\bvpn\b|"
                           r"\broute|internet|connectivity|\bping\b|no access", re.I)
 _REACHED = re.compile(r"successfully installed|bytes from|HTTP/[\d.]+ 200|saved \[|newly installed|"
@@ -86,9 +83,8 @@ def network(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _met_none(row: Seen) -> bool:
-    return any(wording.has_any(made.result, _NETWORK_SIGNS) and broken.NETWORK.search(made.result)
-               and not _LOCAL.search(f"{made.result}{made.arguments}")
-               for made in row.made)
+    return any(wording.has_any(made.result, broken.NETWORK_SIGNS) and broken.NETWORK.search(
+        made.result) and not _LOCAL.search(f"{made.result}{made.arguments}") for made in row.made)
 
 
 def _is_cut_off(item: Item) -> bool:

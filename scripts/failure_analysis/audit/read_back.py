@@ -327,10 +327,11 @@ def _broke_off(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
             _stands(name, tool_calls.result_text(value)) for name in names)
             for one in state_read.records(text) for key, value in one.items())
     last = text.split("\n")[-1]
-    mine = set(re.findall(r"[a-z]{4,}", (shell.command(act.made) or act.made.tool).casefold()))
     bad = _ENDED_BADLY.search(last) if len(last) < _LAST_LINE else None
+    mine, its = (re.findall(r"[a-z]{4,}", said.casefold()) for said in (
+        shell.command(act.made) or act.made.tool, last))
     return bad is not None and not _NO_BAD.search(last[:bad.start()]) and any(
-        re.search(rf"\b{word}", last.casefold()) for word in mine)
+        one.startswith(other) or other.startswith(one) for one in mine for other in its)
 
 
 def _read_after_any(row: Seen) -> list[Act]:
