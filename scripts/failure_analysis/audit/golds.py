@@ -12,6 +12,7 @@ from typing import Any
 from failure_analysis.audit import required
 from failure_analysis.audit.seen import Seen
 from failure_analysis.patterns import re_compile
+from failure_analysis.tool_checks import parsed_arguments
 
 # Where an expectation of several parts holds its answer, and what has to be said beside calls.
 ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
@@ -124,11 +125,7 @@ def kind(gold: str) -> str:
 def is_json(text: str) -> bool:
     """Whether a text, in a code fence or not, is JSON."""
     bare = re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
-    try:
-        json.loads(bare)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return parsed_arguments(bare) is not bare
 
 
 @lru_cache(maxsize=4)
