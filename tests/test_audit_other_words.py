@@ -120,6 +120,7 @@ def test_a_session_that_all_lost() -> None:
     assert lost.session(rows[0], item(*rows), None)
     fine = point("", "fail", run("uptime", "up"), model="c")
     assert not lost.session(rows[0], item(*rows, fine), None)
+    assert not lost.session(rows[0], item(*rows, question="Is the container up?"), None)
     passed = msgspec.structs.replace(rows[1], outcome="pass")
     assert not lost.session(rows[0], item(rows[0], passed), None)
 
@@ -167,6 +168,15 @@ def test_what_a_sentence_says_of_an_object() -> None:
         assert bool(own) is claims
 
 
+def test_a_right_state_where_nothing_was_written(found: Callable) -> None:
+    book = ("submit_form", {"form": "visit", "guests": 8}, "saved")
+    look = ("open_page", {"url": "/visits"}, "form: guests")
+    rows = [*act("idle", "Book for 8.", book, passing=((book,), (look,), (book,))),
+            *act("done", "Book for 8 at noon.", book, passing=((book,), (look, book)))]
+    rows = [{**row, "answer": "It is booked for 8 guests."} for row in rows]
+    assert found("claimed_done", rows) == [("claimed_passed", "idle")]
+
+
 def test_a_name_that_the_question_gives_was_not_taken() -> None:
     wanted = Call("assistant", "cancel", {"vehicle": "CP-4"})
     for result, named in (('{"booked": true}', True), ('{"also": "CP-14"}', False)):
@@ -205,6 +215,9 @@ WORLDS = {
     ], [
         *act("other", "A large box on 40.", box("large", ""), *[(
             box("large", '{"error":"type must be one of small, large"}'),)] * 2),
+        *act("state", "A large box on A-1.", ("add_box", {"order": "A-1", "type": "large"}, ""), *[(
+            ("add_box", {"order": "A-1", "type": "large"},
+             "Error: order A-1 is shipped; state must be one of open, held"),)] * 2),
         *act("down", "A large box on 40.", box("large", ""), *[(
             box("large", '{"error":"server down"}'),)] * 2),
     ]),
@@ -224,6 +237,7 @@ WORLDS = {
         *act("bus", 'Put "BUS-2031-03-04" on deck 1.', ("put", {"bus": "BUS-Mar 4, 2031"}, ""), *[(
             ("put", {"bus": "BUS-2031-03-04"}, "ok"),)] * 2),
     ], [
+        *say("asked", "On which date was it?", "2031-01-13", "1/13", "1/13"),
         *say("day", "When was it?", "2031-01-13", "13 January", "2031-01-12"),
         *act("date", "Move it to 2031-03-04.", ("put", {"day": "Mar 4, 2031"}, ""), *[(
             ("put", {"day": "2031-03-04"}, "ok"),)] * 2),

@@ -206,6 +206,15 @@ def _called(made: Iterable[Made], tool: str, path: tuple, wanted: dict) -> str:
         beside & leaves.items()) - ((path, leaves[path]) in beside), default={}).get(path, "")
 
 
+def _is_refused(key: str, value: str, text: str) -> bool:
+    """Whether a text says of this value, or of what it is for, that it must be another one."""
+    key, value = map(re.escape, (key, value))
+    return re.search(
+        rf"\b{key}\b[^.;\n]{{0,12}}\b(?:must|should|can only|may only|one of|not (?:one|in|any)|"
+        rf"allow\w*)\b|{value}\W{{0,3}}(?:is )?not\b|(?:invalid|unknown|unsupported|illegal|bad)\b"
+        rf"[^.;\n]{{0,30}}{value}", text, re.I) is not None
+
+
 def refused(item: Item, whole: Whole) -> Fault | None:
     """An expected call was made with its value and refused by its tool, which lists what it allows
     and has not this; nobody passed."""
@@ -215,7 +224,7 @@ def refused(item: Item, whole: Whole) -> Fault | None:
                 and shell.failed(made) and len(made.result) < LONGEST_RESULT
                 for key, value in given.items() if isinstance(value, str)
                 and isinstance(made.arguments, dict) and made.arguments.get(key) == value
-                and (len(given) == 1 or key in made.result or value in made.result)
+                and (len(given) == 1 or _is_refused(key, value, made.result))
                 and any(not _is_one(value, allowed) for allowed in _in_text(
                     _NONE_OF.sub("", made.result)))]
         if rows:

@@ -193,8 +193,9 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
           tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
     held against a pass alone: a failing one may have gone another way."""
-    if not (due or row.made) or dimensions.state(row) is True:
-        return None
+    if not (due or row.made) or dimensions.state(row) is True and not (
+            owed and row.outcome == "pass" and not shell.wrote(row) and tools()):
+        return None  # a right state denies nothing, but where others wrote for it and this one not
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     text = (row.spoken or row.answer) if left else ""
     told = wording.reports(text) if left else []

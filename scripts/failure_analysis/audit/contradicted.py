@@ -161,6 +161,7 @@ def swapped_day(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+_WHEN = re.compile(r"\b(?:dates?|days?|when|birthday|deadline|month)\b", re.I)
 _NO_YEAR = re.compile(r"(\d{1,2})[- ]([A-Z][a-z]{2})|([A-Z][a-z]{2})[- ](\d{1,2})")
 _PAIR = re.compile(r"(\d{1,2}) ?[-/.:] ?(\d{1,2})")
 
@@ -182,7 +183,7 @@ def read_as_day(item: Item, whole: Whole) -> Fault | None:
         rows = [row for row in item.rows if row.outcome == "fail"
                 and (pair := _PAIR.fullmatch(final(row.answer)))
                 and sorted(map(int, pair.groups())) == sorted(day[1:])] \
-            if day and len(text) < 20 else []
+            if day and len(text) < 20 and not _WHEN.search(item.question) else []
         if rows and agreed(item, rows):
             return Fault("Two numbers that are expected were read as a day.", sides(
                 item, item.expected, variant("failed", rows[0].answer, rows)), rows)

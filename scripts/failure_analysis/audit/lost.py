@@ -58,7 +58,10 @@ def session(row: Seen, item: Item, whole: Whole) -> bool:
 
 def _all_lost(item: Item) -> bool:
     """Whether the last call of each row that called, of two models or more, says that the session
-    is gone, and none passed: what all of them end cannot be worked in."""
+    is gone, of which the question does not speak, and none passed: what all of them end cannot be
+    worked in."""
+    if re.search(_HOLDER, item.question, re.I):
+        return False
     acted = [row for row in item.rows if row.made]
     return len({row.model for row in acted}) >= _SEVERAL and all(
         row.outcome == "fail" for row in item.rows) and all(
