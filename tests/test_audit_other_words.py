@@ -87,7 +87,7 @@ def test_a_look_up_that_ends_badly(act_: Made, read: Made, denied: bool) -> None
     ("submit_form", "Submitted - not saved as a draft", False),
     ("send_order", "Order 500 - message sent", False)])
 def test_a_tool_that_did_not_do_it(tool: str, result: str, refused: bool) -> None:
-    assert shell.refuses(tool, result) is refused
+    assert bool(shell.denial(tool, result)) is refused
 
 
 def test_a_model_that_was_not_reached() -> None:

@@ -206,13 +206,10 @@ def _called(made: Iterable[Made], tool: str, path: tuple, wanted: dict) -> str:
         beside & leaves.items()) - ((path, leaves[path]) in beside), default={}).get(path, "")
 
 
-def _is_refused(key: str, value: str, text: str) -> bool:
-    """Whether a text says of this value, or of what it is for, that it must be another one."""
-    key, value = map(re.escape, (key, value))
-    return re.search(
-        rf"\b{key}\b[^.;\n]{{0,12}}\b(?:must|should|can only|may only|one of|not (?:one|in|any)|"
-        rf"allow\w*)\b|{value}\W{{0,3}}(?:is )?not\b|(?:invalid|unknown|unsupported|illegal|bad)\b"
-        rf"[^.;\n]{{0,30}}{value}", text, re.I) is not None
+# What a tool says of a value that it refuses, or of what it is for.
+_REFUSAL = (r"\b{0}\b[^.;\n]{{0,12}}\b(?:must|should|can only|may only|one of|not (?:one|in|any)|"
+            r"allow\w*)\b|{1}\W{{0,3}}(?:is )?not\b|(?:invalid|unknown|unsupported|illegal|bad)\b"
+            r"[^.;\n]{{0,30}}{1}")
 
 
 def refused(item: Item, whole: Whole) -> Fault | None:
@@ -224,7 +221,8 @@ def refused(item: Item, whole: Whole) -> Fault | None:
                 and shell.failed(made) and len(made.result) < LONGEST_RESULT
                 for key, value in given.items() if isinstance(value, str)
                 and isinstance(made.arguments, dict) and made.arguments.get(key) == value
-                and (len(given) == 1 or _is_refused(key, value, made.result))
+                and (len(given) == 1 or re.search(_REFUSAL.format(
+                    *map(re.escape, (key, value))), made.result, re.I))
                 and any(not _is_one(value, allowed) for allowed in _in_text(
                     _NONE_OF.sub("", made.result)))]
         if rows:

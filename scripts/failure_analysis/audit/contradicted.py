@@ -180,11 +180,10 @@ def read_as_day(item: Item, whole: Whole) -> Fault | None:
                          sides(item, item.expected))
         short = _NO_YEAR.fullmatch(text)
         day = day or short and values.date(f"{short[1] or short[4]} {short[2] or short[3]} 2000")
-        rows = [row for row in item.rows if row.outcome == "fail"
-                and (pair := _PAIR.fullmatch(final(row.answer)))
-                and sorted(map(int, pair.groups())) == sorted(day[1:])] \
-            if day and len(text) < 20 and not _WHEN.search(item.question) else []
-        if rows and agreed(item, rows):
+        rows = [row for row in item.rows if day and row.outcome == "fail" and len(text) < 20
+                and (pair := _PAIR.fullmatch(final(row.answer))) and sorted(map(
+                    int, pair.groups())) == sorted(day[1:]) and not _WHEN.search(item.question)]
+        if agreed(item, rows):
             return Fault("Two numbers that are expected were read as a day.", sides(
                 item, item.expected, variant("failed", rows[0].answer, rows)), rows)
     return None

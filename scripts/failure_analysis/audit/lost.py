@@ -45,9 +45,9 @@ def session(row: Seen, item: Item, whole: Whole) -> bool:
         return False
     if len(row.made) <= _SEVERAL or _all_lost(item):
         return _all_lost(item)
-    same = _print(row.made[-1])
+    said = [re.sub(r"[\d.:]+", "#", made.result) for made in row.made]
     first = len(row.made)
-    while first and _says_gone(row.made[first - 1]) and _print(row.made[first - 1]) == same:
+    while first and _says_gone(row.made[first - 1]) and said[first - 1] == said[-1]:
         first -= 1
     return len(row.made) - first >= _SEVERAL and first > 0 \
         and not _ENDS_IT.search(f"{row.made[first - 1].tool} {row.made[first - 1].arguments}") \
@@ -72,10 +72,6 @@ def _says_gone(made: Made) -> bool:
     return 0 < len(made.result) < _LONGEST \
         and any(map(made.result.casefold().__contains__, _GONE_SIGNS)) \
         and bool(_SESSION.search(made.result))
-
-
-def _print(made: Made) -> str:
-    return re.sub(r"[\d.:]+", "#", made.result)
 
 
 def network(row: Seen, item: Item, whole: Whole) -> bool:

@@ -140,10 +140,10 @@ def unknown(item: Item, whole: Whole) -> Fault | None:
                 one.tool == call.name and not shell.failed(one) and isinstance(one.arguments, dict)
                 and isinstance(given := one.arguments.get(key), str) and one_off(given, value)
                 and any(given in made.result for made in row.made) for one in row.made)]
-            results = [made for row in item.rows for made in row.made
-                       if value in f"{made.arguments} {made.result}"]
-            if _are_most(rows, item, 1, 2) and results and all(
-                    made.failed or shell.refuses(made.tool, made.result) for made in results):
+            said = [made for row in item.rows for made in row.made
+                    if value in f"{made.arguments} {made.result}"]
+            if said and _are_most(rows, item, 1, 2) and all(
+                    made.failed or shell.denial(made.tool, made.result) for made in said):
                 return Fault("A name that is expected is known to no tool; most models found "
                              "another one that differs in one sign.",
                              sides(item, item.expected), rows)

@@ -42,17 +42,15 @@ def essence(text: str) -> tuple[tuple, Counter]:
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order, and of a short one each word."""
     words, ending = normal.tokens(text), marked(text)
-    counts = Counter(words)
     if ending:
-        return ("final", *ending, *firm(words)), counts
+        return ("final", *ending, *firm(words)), Counter(words)
     if len(words) < _FEWEST_TOKENS:
-        return ("short", *(word for word in words if word not in _STOPS)), counts
-    for stop in _STOPS & counts.keys():
-        del counts[stop]
+        return ("short", *(word for word in words if word not in _STOPS)), Counter(words)
     return ("words", *(word for word, before, behind in zip(
         words, ["", *words], [*words[1:], ""], strict=False)
         if not (word == "to" and before in _JOINS) and (word not in _FILLERS
-        or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), counts
+        or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), Counter(
+            word for word in words if word not in _STOPS)
 
 
 def same_prose(a: str, b: str) -> bool:

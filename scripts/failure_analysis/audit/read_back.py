@@ -65,13 +65,13 @@ def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     if left:
         told = next((one for one in wording.states(text) if _of_all(one, left)), "")
         if told:
-            return told, _called(left)
+            return told, shell.in_words(left)
     acts = list(_read_after(row))
     told = next(iter(wording.states(text)), "") if acts else ""
     for act in acts if told else ():
         for read in act.reads:
             if any(test(act, read, rows) for test in _TESTS):
-                return told, f"{_called(act.made)}\n{_called(read)}"
+                return told, f"{shell.in_words(act.made)}\n{shell.in_words(read)}"
     return _not_there(row, text)
 
 
@@ -81,16 +81,12 @@ def _not_there(row: Seen, text: str) -> tuple[str, str] | None:
     for read in row.made[-1:] if place + 1 < len(row.made) else ():
         for told in wording.states(text):
             if state_read.not_there(row.made[place], read, told):
-                return told, _called(read)
+                return told, shell.in_words(read)
     return None
 
 
 def _acts(made: Made) -> bool:
     return required.writes(made.tool) and not shell.looks(made)
-
-
-def _called(made: Made) -> str:
-    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:300]}"
 
 
 def _in_part(row: Seen) -> Iterator[Made]:
@@ -287,7 +283,7 @@ def _number_kept(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 def _says_no(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the state of what was written is that it failed."""
     return _shares(act.made, read) and not shell.command(read) \
-        and shell.refuses(read.tool, read.result) and read.result.lstrip()[:1] == "{"
+        and shell.denial(read.tool, read.result) != "" and read.result.lstrip()[:1] == "{"
 
 
 def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:

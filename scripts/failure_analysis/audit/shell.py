@@ -198,11 +198,6 @@ def judged(made: Sequence[Made]) -> list[Made]:
             for one in made]
 
 
-def refuses(tool: str, result: str) -> bool:
-    """Whether a tool that writes says that it did not."""
-    return bool(denial(tool, result))
-
-
 def _is_own(said: str, arguments: Any) -> bool:
     """Whether what sounds like a refusal is what the call was to bring about."""
     if re.search(r"\d|false$", said):
