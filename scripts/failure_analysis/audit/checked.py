@@ -135,7 +135,7 @@ _LONGEST_LOG = 2_000
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (*(_OF_BOTH if row.made or row.judge else ()), *(_OF_JUDGE if row.judge else ())):
+    for find in _OF_JUDGE if row.judge else _OF_BOTH if row.made else ():
         if found := find(row, question):
             return found
     return None
@@ -405,5 +405,5 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
 
 
 _OF_BOTH = (_tests, _compared)
-_OF_JUDGE = (lambda row, question: changed_nothing(row), _words, _counts, _all_there, _none_left,
-             _state_differs)
+_OF_JUDGE = (*_OF_BOTH, lambda row, question: changed_nothing(row), _words, _counts,
+             _all_there, _none_left, _state_differs)
