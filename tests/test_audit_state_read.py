@@ -118,7 +118,7 @@ def test_pages_are_opened_to_be_read(tool: str, writes: bool) -> None:
     ('{"made": 0}', True), ('{"made": 2}', False), ('{"updated": 0, "skipped": 3}', False),
     ('{"remaining": 0}', False)])
 def test_a_result_that_counts_nothing_as_done(result: str, refuses: bool) -> None:
-    assert shell.refuses("craft_item", result) is refuses
+    assert bool(shell.denial("craft_item", result)) is refuses
 
 
 @pytest.mark.parametrize(("answer", "gold", "question", "rule"), [

@@ -72,7 +72,8 @@ def _of_output(answer: str, gold: str) -> str:
     not."""
     a, b = ("\n".join(line.rstrip() for line in text.strip().splitlines())
             for text in (unfenced(answer), gold))
-    return "" if a != b else "wrapping" if "```" in answer else "white_space"
+    a = a[1:-1] if a[:1] + a[-1:] == "``" and "`" not in gold else a
+    return "" if a != b else "wrapping" if "`" in answer else "white_space"
 
 
 def _white_space(answer: str, gold: str, question: str, asked: frozenset) -> bool:

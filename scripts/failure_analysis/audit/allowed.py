@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.audit import golds, normal, required
+from failure_analysis.audit import golds, normal, required, shell, wording
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
 from failure_analysis.audit.whole import Whole
+from failure_analysis.tool_checks import parsed_arguments
 
 _MEMBER = r"(?:\"[^\"\n]{1,60}\"|'[^'\n]{1,60}'|`[^`\n]{1,60}`|“[^”\n]{1,60}”|" \
           r"[$€£]?[\w+#-]+(?:[./]\w+)*%?(?: (?!or\b|and\b)[\w+-]+){0,2})"
@@ -34,11 +35,14 @@ _CLOSED = re.compile(
     rf"(?: \w+)?: ?[(\[{{]?{_LIST}|"
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
     rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|: {_LIST}\?|"
-    rf"[(\"']([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"']", re.I)
+    rf"\? ?[(\[]?(?:just |only )?{_LIST}[)\]]?[.?!]?\s*\Z|"
+    rf"[(\"'\[]([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"'\]]", re.I)
+_NONE_OF = re.compile(r"\bnot (?=(?:one|any|among|a member|in) )", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
 _SIGNS = ("one of", "any of", "either", "choose", "chosen", "pick", "select", "take", "between",
           "allow", "permit", "valid", "accept", "possible", "admissible", "available", "support",
-          "legal", " be ", "s are ", ":", "with", " as ", "only", "|", "/", "enum", "letter")
+          "legal", " or ", " be ", "s are ", ":", "with", " as ", "only", "|", "/", "enum",
+          "letter")
 # A list that only begins, or shows what an answer may look like.
 _OPEN = re.compile(r"\b(?:e\.g\.|such as|for example|for instance|including|like|etc|and so on|"
                    r"among others|other|not|n['’]t|never|except|between \d+ and)\b|\.\.\.|…", re.I)
@@ -92,27 +96,31 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
 
 def _lists(item: Item) -> Iterator[list[str]]:
     """The closed lists of a question and of what tools returned, those of a schema too."""
-    texts = [item.question, *dict.fromkeys(
-        made.result for row in item.rows for made in row.made
-        if made.failed and len(made.result) < LONGEST_RESULT)]
-    for text in texts:
-        low = text.lower()
-        if not any(map(low.__contains__, _SIGNS)):
-            continue
-        yield from filter(None, map(_of_json, _ENUM.findall(text)))
-        if span := _LETTERS.search(text):
-            yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
-        if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
-                _LETTERED.findall(text)))) > 1:
-            yield letters
-        for found in _CLOSED.finditer(text):
-            listed = next(filter(None, found.groups()))
-            around = text[max(0, found.start() - 20):found.end() + 8]
-            members = _members(listed)
-            if len(members) > 1 and not _OPEN.search(around) \
-                    and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):
-                yield members
+    for text in (item.question, *dict.fromkeys(
+            made.result for row in item.rows for made in row.made
+            if len(made.result) < LONGEST_RESULT and (made.failed or "|" in made.result))):
+        yield from _in_text(text if text == item.question else _NONE_OF.sub("", text))
     yield from _told(item)
+
+
+def _in_text(text: str) -> Iterator[list[str]]:
+    """The closed lists of a text."""
+    if not wording.has_any(text, _SIGNS):
+        return
+    yield from (list(map(normal.written, said)) for found in _ENUM.findall(text)
+                if isinstance(said := parsed_arguments(found), list))
+    if span := _LETTERS.search(text):
+        yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
+    if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
+            _LETTERED.findall(text)))) > 1:
+        yield letters
+    for found in _CLOSED.finditer(text):
+        listed = next(filter(None, found.groups()))
+        around = text[max(0, found.start() - 20):found.end() + 8]
+        members = _members(listed)
+        if len(members) > 1 and not _OPEN.search(around) \
+                and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):
+            yield members
 
 
 def _told(item: Item) -> Iterator[list[str]]:
@@ -125,13 +133,6 @@ def _told(item: Item) -> Iterator[list[str]]:
             if _OF_CHOICES.search(str(name)) and isinstance(values, list) and len(values) > 1 \
                     and all(isinstance(one, str | int) for one in values):
                 yield list(map(str, values))
-
-
-def _of_json(text: str) -> list[str]:
-    try:
-        return list(map(normal.written, json.loads(text)))
-    except (ValueError, RecursionError):
-        return []
 
 
 def _members(listed: str) -> list[str]:
@@ -160,7 +161,7 @@ def _places(item: Item) -> Iterator[Place]:
     value = normal.parsed(gold) if isinstance(gold, str) else gold
     for name, given in _calls(value):
         for path, one in _leaves(given):
-            yield _place(one, [(row, _called(row.made, name, path)) for row in judged])
+            yield _place(one, [(row, _called(row.made, name, path, given)) for row in judged])
     if _calls(value):
         return
     if isinstance(value, dict):
@@ -195,10 +196,39 @@ def _leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
         yield path, str(value)
 
 
-def _called(made: Iterable[Made], tool: str, path: tuple) -> str:
-    """What the last call of a tool has at a place; blank for nothing."""
-    return next((text for one in reversed(list(made)) if one.tool == tool
-                 for at, text in _leaves(one.arguments) if at == path), "")
+def _called(made: Iterable[Made], tool: str, path: tuple, wanted: dict) -> str:
+    """What a call of a tool has at a place, the last of those that are most like the one that is
+    wanted beside it; blank for nothing."""
+    beside = {*_leaves(wanted)}
+    tries = [leaves for one in made if one.tool == tool
+             and path in (leaves := dict(_leaves(one.arguments)))]
+    return max(reversed(tries), key=lambda leaves: len(
+        beside & leaves.items()) - ((path, leaves[path]) in beside), default={}).get(path, "")
+
+
+# What a tool says of a value that it refuses, or of what it is for.
+_REFUSAL = (r"\b{0}\b[^.;\n]{{0,12}}\b(?:must|should|can only|may only|one of|not (?:one|in|any)|"
+            r"allow\w*)\b|{1}\W{{0,3}}(?:is )?not\b|(?:invalid|unknown|unsupported|illegal|bad)\b"
+            r"[^.;\n]{{0,30}}{1}")
+
+
+def refused(item: Item, whole: Whole) -> Fault | None:
+    """An expected call was made with its value and refused by its tool, which lists what it allows
+    and has not this; nobody passed."""
+    for name, given in () if any(row.outcome == "pass" for row in item.rows) else _calls(
+            item.expected):
+        rows = [row for row in item.rows for made in row.made if made.tool == name
+                and shell.failed(made) and len(made.result) < LONGEST_RESULT
+                for key, value in given.items() if isinstance(value, str)
+                and isinstance(made.arguments, dict) and made.arguments.get(key) == value
+                and (len(given) == 1 or re.search(_REFUSAL.format(
+                    *map(re.escape, (key, value))), made.result, re.I))
+                and any(not _is_one(value, allowed) for allowed in _in_text(
+                    _NONE_OF.sub("", made.result)))]
+        if rows:
+            return Fault("A tool refuses the value that is expected and lists what it allows.",
+                         sides(item, item.expected), rows)
+    return None
 
 
 def key_too_many(item: Item, whole: Whole) -> Fault | None:
@@ -232,4 +262,5 @@ def _only_keys(question: str) -> set[str]:
     return set(said) if start >= 0 and isinstance(said, dict) else set()
 
 
-RULES = (("gold_not_allowed", none_of_them), ("gold_key_forbidden", key_too_many))
+RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused),
+         ("gold_key_forbidden", key_too_many))

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import unicodedata
 from collections import defaultdict
 from functools import lru_cache
 from typing import Any, Literal
@@ -153,7 +154,8 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
     not count; one number, one moment, one phone number."""
     if _COMMAND.search(name):
         return _same_words(a, b)
-    a, b = (" ".join(text.split()) for text in (a, b))
+    a, b = (" ".join(text.split() if text.isascii() else unicodedata.normalize(
+        "NFC", text).split()) for text in (a, b))
     if a == b:
         return True
     if capitals and _CODE.search(name):

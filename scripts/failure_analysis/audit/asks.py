@@ -64,7 +64,8 @@ _FORMS = {
              r"schema|[\"']\s*:\s*(N|n|x|#|\d+|<\w+>)\s*[,}]|\(number|"
              r"\bas (a )?numbers?\b|: ?number\b",
     "output": r"\bprint\(|\brepr\b|console\.log|predict the output|\boutput of\b[^.?!]{0,60}\(|"
-              r"\bwhat (does|will|is)\b[^.?!]{0,80}\b(print|output|printed)\b",
+              r"\bwhat (does|will|is)\b([^.?!]|[.?!](?=\S)){0,80}\b(print|output|printed|log|echo|"
+              r"display|write)\b",
 }
 _FORM = {name: re_compile(pattern, re.I) for name, pattern in _FORMS.items()}
 _ONLY = re_compile(

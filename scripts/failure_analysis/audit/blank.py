@@ -1,10 +1,11 @@
 """Answers that are there and hold nothing: an object without a value, a function without a body."""
 
 import ast
-import json
 import re
 import warnings
 from typing import Any
+
+from failure_analysis.tool_checks import parsed_arguments
 
 _LONGEST, _SHORT = 4_000, 100
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)```", re.S)
@@ -28,17 +29,8 @@ def unfilled(answer: str, expected: Any) -> bool:
         return False
     fenced = _FENCE.search(answer)
     said = _OBJECT.fullmatch((fenced[1] if fenced else answer).strip())
-    return said is not None and _valued(_parsed(said[1])) is False \
-        and _valued(_parsed(expected)) is True
-
-
-def _parsed(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return None
-    return value
+    return said is not None and _valued(parsed_arguments(said[1])) is False \
+        and _valued(parsed_arguments(expected)) is True
 
 
 def _valued(value: Any) -> bool | None:

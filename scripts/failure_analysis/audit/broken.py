@@ -1,11 +1,11 @@
 """The words in which infrastructure says that it broke: as an ending, in the place of an answer, as
 the result of a tool, and where a check should speak."""
 
-import json
 import re
 from functools import lru_cache
 
 from failure_analysis.datapoint import NOT_COUNTED
+from failure_analysis.tool_checks import parsed_arguments
 
 _ENDED = re.compile(
     r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
@@ -26,14 +26,20 @@ _ENDED = re.compile(
     r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
     r"^(context_?(length|window)_?exceeded|quota_exceeded|disk_full|out_of_memory)$",
     re.I)
+# What no task ends in: the line to a model or a server.
+_OF_A_LINE = re.compile(r"(?:^|[\W_])(?:upstream|connect(?:ion|ing)?|gateway|sockets?|network|dns|"
+                        r"tls|ssl|proxy|endpoint|peer|unreachable|stream|econn\w+|inference|"
+                        r"transport|(?:api|llm|model)[ _]?(?:call|server|request))(?:[\W_]|$)",
+                        re.I)
 _CODE = r"(?:408|429|50\d|52\d)\b"
 # What may follow, so that no sentence goes on.
 _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint)( (model|server|service|api|provider))?( error)?( (returned|"
-           r"replied|responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
-           r"(error code[: ]*|status code[: ]*)?")
+           r"status|model|endpoint|api|llm|request)"
+           r"( (model|server|service|api|provider|request|call))?( error)?( (returned|replied|"
+           r"responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"((?:error|status) code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
@@ -84,7 +90,8 @@ ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|a
 @lru_cache(1 << 10)
 def ended(termination: str) -> bool:
     """Whether an ending is one of the infrastructure."""
-    return termination in NOT_COUNTED or bool(_ENDED.search(termination))
+    return termination in NOT_COUNTED or bool(_ENDED.search(termination)) \
+        or bool(ERROR_END.search(termination) and _OF_A_LINE.search(termination))
 
 
 def stands_for_answer(answer: str, question: str, termination: str) -> bool:
@@ -123,9 +130,7 @@ def _is_fault(answer: str) -> bool:
     text = answer.strip()
     if text[:1] != "{" or len(text) > 1_000 or not ('"error' in text or '"detail"' in text):
         return False
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+    if not isinstance(said := parsed_arguments(text), dict):
         return False
     keys = {str(key).lower() for part in (said, said.get("error")) if isinstance(part, dict)
             for key in part}
@@ -133,6 +138,15 @@ def _is_fault(answer: str) -> bool:
         and bool(_FAULT_WORDS.search(text))
 
 
+NETWORK = re.compile(
+    r"name resolution|could not resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|network is "
+    r"(?:unreachable|down)|no route to host|nodename nor servname|name or service not known|"
+    r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
+    r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
+    r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
+# One of these stands in each such text.
+NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
+                 "nodename", "not known", "unknown host", "connection", "no such host")
 _TECHNICAL = re.compile(
     r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
     r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
@@ -178,7 +192,9 @@ _FAILED = re.compile(
     + r"|(?:could not resolve|"
     r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
     r"gateway time-?out|internal server error)(?: \(?\d{3})?\W*$|no space left on device|"
-    r"database is locked|connection (?:refused|reset|timed out)|"
+    r"database is locked|connection (?:\w+ )?(?:refused|reset|closed|lost|aborted|timed out)\b|"
+    r"[\w.]{3,}(?:disconnected|refused|timed?out|unreachable|unavailable|aborted|failure|interrupted|"
+    r"closed|notconnected): (?=[a-z])|"
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
     r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
     r"unreachable|is down)\b|"
@@ -297,9 +313,24 @@ _NO_REPLY = re.compile(
     r"answer|output|json)", re.I)
 _BROKE = re.compile(rf"{_NO_REPLY.pattern}|traceback|\w+(?:error|exception)\b|crash|refused|"
                     r"unreachable|timed? ?-?out", re.I)
+# What fetches the parts of a program before any test of it runs.
+_FETCHES = re.compile(r"^\W*(?:go|pip|npm|yarn|pnpm|cargo|mvn|gradle|gem|bundler?|composer|nuget|"
+                      r"dotnet|conda|apt(?:-get)?|poetry|uv|cabal|mix|swift|conan|curl|git|docker)\b|"
+                      r"\b(?:proxy\.golang|pypi|npmjs|crates\.io|rubygems|maven|packagist|hackage|"
+                      r"registry|mirror|repositor(?:y|ies)|packages?|dependenc(?:y|ies)|modules?)\b",
+                      re.I)
 _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
                       r"cannot allocate memory|disk quota exceeded|too many open files|"
                       r"read-only file system", re.I)
+
+
+def not_built(log: str) -> bool:
+    """Whether a short log says that what a program is built of could not be fetched."""
+    return bool(NETWORK.search(log) and _FETCHES.search(log))
+
+
+BROKE_SIGNS = (*NETWORK_SIGNS, "enospc", "enomem", "emfile", "no space", "allocate", "quota",
+               "too many open", "read-only")
 
 
 def starved(log: str) -> bool:

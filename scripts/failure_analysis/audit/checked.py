@@ -89,8 +89,9 @@ _TIMES = re.compile(r"\d (?:times? ?)?['\"]|\d times?\b", re.I)  # in each such 
 _TIMES_SIGNS = (" '", ' "', "' ", '" ', "time", "TIME", "Time")
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
+                  r"^\W*(?:FAIL|PASS)(?:ED)?\b|\bBUILD (?:FAIL|SUCC)|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
-_LOG_WORDS = ("test", "Test", "ok ", "passed", "failed", "Error", "Traceback (")
+_LOG_WORDS = ("test", "Test", "ok ", "passed", "failed", "Error", "Traceback (", "FAIL", "PASS")
 # A line that begins the log of a later run of the same tests.
 _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"
@@ -100,11 +101,15 @@ _DIFFERS = re.compile(r": +FAILED\b|\A\W*(?:INVALID|NOT VALID|[Ii]nvalid|[Nn]ot 
                       r"(?! ?[:=] ?0)|\bvalid\W{1,3}(?:[Ff]alse|[Nn]o)\b(?!\w)"
                       r"(?! ?[:=] ?0)|\b(?:did|do|does) not match\b|\bmismatch(?:ed|es)?\b|"
                       r"\bfiles? \S+ (?:and \S+ )?differ\b|\bdiffer: |\bBAD signature|"
-                      r"\b(?:checksum|integrity|verification|validation|syntax|health) ?"
-                      r"(?:check|test)?(?: has| is)? (?:failed|error|invalid|wrong)\b", re.I)
+                      r"(?<!no )\b(?:schema|constraint|rule|lint) violations?\b(?! ?[:=] ?0)|"
+                      r"\b(?:does|did) not (?:conform|validate|verify|compile|parse)\b|"
+                      r"\b(?:checksum|integrity|verification|validation|syntax|health|schema|lint)"
+                      r" ?(?:check|test)?(?:\W| has | is )\s?"
+                      r"(?:failed|error|invalid|wrong|false)\b", re.I)
 _DIFFERING = ("fail", "valid", "not match", "mismatch", "differ", "bad signature",
-              "error", "wrong")
-_SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ated)?|in order|"
+              "error", "wrong", "violat", "conform")
+_SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ates|ated)?|in order|"
+                   r"conforms?|well-formed|(?:passe[sd]|meets) (?:the )?(?:schema|validat\w+)|"
                    r"(?:checksums?|sums?|hash(?:es)?|copies|files|check) (?:is|are) (?:equal|ok|"
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
@@ -130,7 +135,7 @@ _LONGEST_LOG = 2_000
 
 def denied(row: Seen, question: str) -> tuple[str, str] | None:
     """(the sentence, what the record says) of the first claim about a check that is not so."""
-    for find in (*(_OF_CALLS if row.made else ()), *(_OF_JUDGE if row.judge else ())):
+    for find in _OF_JUDGE if row.judge else _OF_BOTH if row.made else ():
         if found := find(row, question):
             return found
     return None
@@ -300,15 +305,17 @@ def _words(row: Seen, question: str) -> tuple[str, str] | None:
 
 def _compared(row: Seen, question: str) -> tuple[str, str] | None:
     """A claim that something matches or is valid, where the last call is a check that says that it
-    is not."""
+    is not; so may a judge of a pass without calls."""
     last = row.made[-1] if row.made else None
-    if last is None or len(last.result) > 2_000 \
-            or not wording.has_any(last.result, _DIFFERING) or not _DIFFERS.search(last.result):
+    said = last.result if last else row.judge if row.outcome == "pass" and len(
+        row.judge) < 2 * _SHORT else ""
+    if not said or len(said) > _LONGEST_LOG or not wording.has_any(said, _DIFFERING) \
+            or not _DIFFERS.search(said):
         return None
     text = re.sub(r"\{[^{}]*\}", " ", row.answer)
     claim = next((one for one in _sentences(text) if _SAME.search(one)
                   and not _UNSURE.search(one)), None)
-    return (claim, f"{last.tool} -> {last.result[-300:]}") if claim else None
+    return (claim, f"{last.tool if last else 'judge'} -> {said[-300:]}") if claim else None
 
 
 def changed_nothing(row: Seen) -> tuple[str, str] | None:
@@ -322,10 +329,6 @@ def changed_nothing(row: Seen) -> tuple[str, str] | None:
     return (told[0], row.judge[:300]) if told else None
 
 
-def _nothing_changed(row: Seen, question: str) -> tuple[str, str] | None:
-    return changed_nothing(row)
-
-
 def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
     """A deed that is reported as done in a datapoint that passed after calls, where the words of
     its check say that the state is another one than is expected."""
@@ -336,7 +339,7 @@ def _state_differs(row: Seen, question: str) -> tuple[str, str] | None:
     found = _STATE_DIFF.search(row.judge)
     if not found and (not _FAIL.search(row.judge) or "expected" not in row.judge.lower()):
         return None
-    if found and _same_words(found["wanted"], found["there"]):
+    if found and _same_words(*filter(None, found.groups())):
         return None
     told = wording.states(row.answer or row.spoken)
     return (told[0], row.judge[:300]) if told else None
@@ -347,11 +350,13 @@ def _same_words(a: str, b: str) -> bool:
 
 
 # What a check of a state says of two values that differ.
-_VALUE = r"(?P<{}>'[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[\w.-]+)"
+_VALUE = r"('[^'\n]*'|\"[^\"\n]*\"|\[[^\]\n]*\]|[\w.-]+)"
+_GOT = r"\b(?:actual(?:ly)?|found|got|saw|observed|received|returned"
+_EXPECTED = rf"\b(?:expected|wanted|should be|want|expects)\W{{1,3}}{_VALUE}"
 _STATE_DIFF = re.compile(
-    rf"\b(?:expected|wanted|should be|want)\W{{1,3}}{_VALUE.format('wanted')}\W{{0,3}}"
-    r"(?:but |and )?(?:actual(?:ly)?|found|got|was|is|has|had|saw|observed)\W{1,3}"
-    rf"{_VALUE.format('there')}", re.I)
+    rf"{_EXPECTED}\W{{0,3}}(?:but |and )?{_GOT}|was|is|has|had)\W{{1,3}}{_VALUE}|"
+    rf"(?:==?|→|->|\bto be|\bequals) ?{_VALUE}\W{{1,4}}(?:but |failed )?{_GOT})\W{{1,3}}{_VALUE}|"
+    rf"{_GOT})\W{{1,3}}{_VALUE}\W{{1,3}}(?:but )?{_EXPECTED}", re.I)
 _OF_A_STATE = re.compile(r"\bFAIL|mismatch|\bdiff|\bcheck|\bstate\b|\bpage\b|\bdb\b|database|"
                          r"verif|\bassert", re.I)
 _STATE_SIGNS = ("fail", "mismatch", "diff", "check", "state", "page", "db", "database", "verif",
@@ -399,5 +404,6 @@ def _none_left(row: Seen, question: str) -> tuple[str, str] | None:
     return (claim[0], row.judge[:300]) if counted else None
 
 
-_OF_CALLS = (_tests, _compared)
-_OF_JUDGE = (_tests, _nothing_changed, _words, _counts, _all_there, _none_left, _state_differs)
+_OF_BOTH = (_tests, _compared)
+_OF_JUDGE = (*_OF_BOTH, lambda row, question: changed_nothing(row), _words, _counts,
+             _all_there, _none_left, _state_differs)

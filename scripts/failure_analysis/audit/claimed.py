@@ -74,8 +74,9 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     owed = undone.writes(due, whole)
     tools = once(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
-              if (claim := _denied(row, due, whole) or _checked(row, item.question)
-                  or _told(row, due, owed, tools, whole) or _read_back(row, item)
+              if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
+                  or _told(row, due, owed, tools, whole) or _claim(
+                      read_back.denied(row, item.rows))
               or _taken_back(row, due) or _credited(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
@@ -123,7 +124,9 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
     shielded = frozenset().union(*spread)
     for verb, sentence, own in claims:
         kinds = wording.kinds(verb)
-        if kinds & shielded or (not own and (_looked_up(verb, row) or _read_so(sentence, row))):
+        own_deed = own and (due or _OWN.search(sentence))  # `Closed on Sunday`, where none is due
+        if kinds & shielded or (not own_deed and (_looked_up(verb, row)
+                                                  or _read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:
@@ -145,15 +148,7 @@ def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
         not shell.wrote(row) or any((call.by, call.name) not in made for call in due))
 
 
-def _checked(row: Seen, question: str) -> Claim | None:
-    """What a datapoint claims of a check, though its log or its judge says otherwise."""
-    found = checked.denied(row, question)
-    return Claim(*found) if found else None
-
-
-def _read_back(row: Seen, item: Item) -> Claim | None:
-    """What a datapoint claims, though the result or a look-up behind the act denies it."""
-    found = read_back.denied(row, item.rows)
+def _claim(found: tuple[str, str] | None) -> Claim | None:
     return Claim(*found) if found else None
 
 
@@ -198,8 +193,9 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
           tools: Callable[[], frozenset[str]], whole: Whole) -> Claim | None:
     """What a datapoint reports as done, though its record says otherwise. That others did more is
     held against a pass alone: a failing one may have gone another way."""
-    if not (due or row.made) or dimensions.state(row) is True:
-        return None
+    if not (due or row.made) or dimensions.state(row) is True and not (
+            owed and row.outcome == "pass" and not shell.wrote(row) and tools()):
+        return None  # a right state denies nothing, but where others wrote for it and this one not
     left = undone.undone(due, owed, row, tools() if row.outcome == "pass" else frozenset(), whole)
     text = (row.spoken or row.answer) if left else ""
     told = wording.reports(text) if left else []
@@ -249,7 +245,11 @@ def _speaks_of(sentence: str, one: Undone, done: Sequence[Made]) -> bool:
             or not told and verb == "submit"):
         return False  # the object is named, and something else is said of it
     if any(name.casefold() in sentence.casefold() and name.casefold() not in held
-           for name in undone.names(one.arguments)):
+           for name in undone.names(one.arguments)) or any(
+            re.search(rf"\b{key} #?{value}\b", sentence, re.I)
+            and not re.search(rf"\b{value}\b", held) for key, value in (
+                one.arguments.items() if isinstance(one.arguments, dict) else ())
+            if isinstance(value, str | int) and str(value).isdigit() and key.isalpha()):
         return True
     mine = frozenset(_TOKEN.findall(tool_calls.result_text(one.arguments).casefold()))
     return sum(word not in held for word in mine & words - _FREQUENT) > 1

@@ -143,7 +143,8 @@ def _going_on(low: str, text: str) -> Iterator[str]:
 
 
 _DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
-                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
+                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|"
+                  r"\d{4}[-/.]\d\d?[-/.]\d\d?)\b")
 _SAID = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’\n]{8,200})['\"”’](?!\w)")
 
 
@@ -157,6 +158,34 @@ def swapped_day(item: Item, whole: Whole) -> Fault | None:
         if found not in asked and (found[0], found[2], found[1]) in asked:
             return Fault("Day and month of what is expected are exchanged.",
                          sides(item, item.expected))
+    return None
+
+
+_WHEN = re.compile(r"\b(?:dates?|days?|when|birthday|deadline|month)\b", re.I)
+_NO_YEAR = re.compile(r"(\d{1,2})[- ]([A-Z][a-z]{2})|([A-Z][a-z]{2})[- ](\d{1,2})")
+_PAIR = re.compile(r"(\d{1,2}) ?[-/.:] ?(\d{1,2})")
+
+
+def read_as_day(item: Item, whole: Whole) -> Fault | None:
+    """A fraction, a score or a part of a name was read as a day: most models are failed for the two
+    numbers that it is of, or the question has the name with the day as it is there spelt."""
+    for text in item.texts or [golds.plain(item.expected) or ""]:
+        found = _DAY.search(text) if len(text) < 80 else None
+        day = values.date(found[0]) if found else None
+        if found and day and len(text) > len(found[0]) and text not in item.question and any(
+                values.date(said) == day and said != found[0]
+                and text.replace(found[0], said) in item.question
+                for said in _DAY.findall(item.question)):
+            return Fault("A part of a name that is expected was read as a day.",
+                         sides(item, item.expected))
+        short = _NO_YEAR.fullmatch(text)
+        day = day or short and values.date(f"{short[1] or short[4]} {short[2] or short[3]} 2000")
+        rows = [row for row in item.rows if day and row.outcome == "fail" and len(text) < 20
+                and (pair := _PAIR.fullmatch(final(row.answer))) and sorted(map(
+                    int, pair.groups())) == sorted(day[1:]) and not _WHEN.search(item.question)]
+        if agreed(item, rows):
+            return Fault("Two numbers that are expected were read as a day.", sides(
+                item, item.expected, variant("failed", rows[0].answer, rows)), rows)
     return None
 
 
@@ -277,5 +306,6 @@ def _cases(gold: Any) -> Iterator[tuple[str, Any]]:
 RULES = (("gold_against_example", worked_otherwise),
          ("gold_members_missing", members), ("gold_other_type", other_type),
          ("gold_no_day", no_day), ("gold_word_cut", cut_word), ("gold_day_swapped", swapped_day),
+         ("gold_read_as_day", read_as_day),
          ("gold_quotes_otherwise", quoted_otherwise), ("gold_other_for_stated", other_for_stated),
          *limits.RULES)

@@ -12,6 +12,7 @@ from typing import Any
 from failure_analysis.audit import required
 from failure_analysis.audit.seen import Seen
 from failure_analysis.patterns import re_compile
+from failure_analysis.tool_checks import parsed_arguments
 
 # Where an expectation of several parts holds its answer, and what has to be said beside calls.
 ANSWERS = ("answer", "final_answer", "target", "gold", "expected_answer", "correct_answer",
@@ -45,6 +46,11 @@ _ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|exp
                     r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200})[)\]]",
                     re.IGNORECASE)
+_BEHIND = re_compile(
+    r"\?\W*[(\[](?:so |i\.e\. |namely )?(?:it|this|that|which|the (?:answer|result|output|call|"
+    r"program|code|function|sum|total|value))(?: \w+)? (?:prints?|gives|returns?|equals?|yields?|"
+    r"makes|shows?|outputs?|evaluates to|comes to|is|are|was|be)[ :=]+([^()\n]{1,80}?)[.!]?"
+    r"[)\]]\s*\Z", re.IGNORECASE)
 _SENTENCES = re_compile(r"(?<=\w)([.;])\s+(?=[A-Z])")
 _AS_THOUGHT = re_compile(r"\b(?:sa(?:ys?|id)|thinks?|thought|claims?|believes?|guess\w*|argues?|"
                          r"suppose\w*|assum\w+|wrong|incorrect|old|student|first|start|same|one) *"
@@ -119,11 +125,7 @@ def kind(gold: str) -> str:
 def is_json(text: str) -> bool:
     """Whether a text, in a code fence or not, is JSON."""
     bare = re.sub(r"\A\s*```(?:json)?\s*|\s*```\s*\Z", "", text)
-    try:
-        json.loads(bare)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return parsed_arguments(bare) is not bare
 
 
 @lru_cache(maxsize=4)
@@ -292,7 +294,8 @@ def states(question: str, gold: str) -> bool:
     if re.search(r"[=(]", gold) and re.search(
             rf"\b(?:use|type|enter|write|put)\W{{1,3}}{re.escape(gold)}(?![\w(])", question, re.I):
         return True
-    if folded(gold) and folded(gold) in map(folded, _ASIDE.findall(question)):
+    if folded(gold) and folded(gold) in map(folded, (*_ASIDE.findall(question), *(
+            _BEHIND.findall(question) if "?" in question else ()))):
         return True
     if len(gold) > 1 and gold.isdigit() and _IN_SQUARE.findall(question) == [gold]:
         return True

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
-from failure_analysis.audit import broken, checked, look_ups, lost, required, shell
+from failure_analysis.audit import broken, checked, look_ups, lost, required, shell, wording
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
@@ -201,6 +201,11 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or checked.not_begun(row)
+        or 0 < len(row.judge) < _LONGEST_STEP and not row.made \
+        and wording.has_any(row.judge, broken.BROKE_SIGNS) and (
+            broken.not_built(row.judge) or broken.starved(row.judge) and all(
+                broken.starved(one.judge) for one in item.rows if one.outcome == "fail"))
+        and checked.outcome(row.judge) is None
         or broken.uncollected(row.judge, json := "json" in item.question.lower())
         and all(one.judge in row.judge or broken.uncollected(one.judge, json)
                 for one in item.rows if one.judge)

@@ -32,8 +32,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def question_key(text: str) -> str:
-    """What stands for a question: its signs without white space."""
-    folded = "".join(text.split())
+    """What stands for a question: its signs without white space, the capital at its beginning and
+    the sign that ends it."""
+    folded = "".join(text.split()).rstrip("?.!:")
+    folded = folded[:1].lower() + folded[1:]
     return hashlib.blake2b(folded.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -14,6 +14,7 @@ from failure_analysis.audit import required
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import SORTED_JSON, Made, Seen
+from failure_analysis.tool_checks import parsed_arguments
 
 _CLOCK = re.compile(r"(^|_)(time|now|today|date|clock|random|uuid|weather|news|web|search_web|"
                     r"browse|status_page)(_|$)", re.I)
@@ -138,10 +139,7 @@ def _facts(made: Made, asked: Set[str]) -> dict[tuple[str, str, str], object]:
     facts: dict[tuple[str, str, str], object] = {}
     if "\\" not in made.result and not any(map(made.result.__contains__, asked)):
         return facts
-    try:
-        waiting = [json.loads(made.result)]
-    except ValueError:
-        return facts
+    waiting = [parsed_arguments(made.result)]
     while waiting:
         value = waiting.pop()
         if isinstance(value, list):

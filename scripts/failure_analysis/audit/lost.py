@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import golds, normal, required, shell, wording
+from failure_analysis.audit import broken, golds, normal, required, shell, wording
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -30,15 +30,6 @@ _SESSION = re.compile(
 _ENDS_IT = re.compile(r"\b(?:exit|logout|kill\w*|pkill|shutdown|reboot|poweroff|halt|close\w*|quit|"
                       r"stop\w*|restart\w*|terminate\w*|rm -rf /(?:\s|$)|iptables|systemctl|sshd|"
                       r"ulimit|fork|docker (?:rm|stop|kill))\b|\bwhile true\b|\(\)\s*\{", re.I)
-_NETWORK = re.compile(
-    r"name resolution|could not resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|network is "
-    r"(?:unreachable|down)|no route to host|nodename nor servname|name or service not known|"
-    r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
-    r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
-    r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
-# One of these stands in each such text.
-_NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
-                  "nodename", "not known", "unknown host", "connection", "no such host")
 _OF_NETWORKS = re.compile(r"\bnetwork|\bdns\b|resolv|\bproxy\b|offline|/etc/hosts|firewall|\bvpn\b|"
                           r"\broute|internet|connectivity|\bping\b|no access", re.I)
 _REACHED = re.compile(r"successfully installed|bytes from|HTTP/[\d.]+ 200|saved \[|newly installed|"
@@ -49,12 +40,14 @@ _NOTHING = frozenset(("", "null", "none", "[]", "{}", '""', "''"))
 
 def session(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the last calls, two or more, all got the same word that the session is
-    gone, which no call before had ended."""
-    if row.outcome != "fail" or len(row.made) <= _SEVERAL or not _says_gone(row.made[-1]):
+    gone, which no call before had ended; or each row of the item ended so."""
+    if row.outcome != "fail" or not row.made or not _says_gone(row.made[-1]):
         return False
-    same = _print(row.made[-1])
+    if len(row.made) <= _SEVERAL or _all_lost(item):
+        return _all_lost(item)
+    said = [re.sub(r"[\d.:]+", "#", made.result) for made in row.made]
     first = len(row.made)
-    while first and _says_gone(row.made[first - 1]) and _print(row.made[first - 1]) == same:
+    while first and _says_gone(row.made[first - 1]) and said[first - 1] == said[-1]:
         first -= 1
     return len(row.made) - first >= _SEVERAL and first > 0 \
         and not _ENDS_IT.search(f"{row.made[first - 1].tool} {row.made[first - 1].arguments}") \
@@ -63,14 +56,22 @@ def session(row: Seen, item: Item, whole: Whole) -> bool:
                     for made in other.made)
 
 
+def _all_lost(item: Item) -> bool:
+    """Whether the last call of each row that called, of two models or more, says that the session
+    is gone, of which the question does not speak, and none passed: what all of them end cannot be
+    worked in."""
+    if re.search(_HOLDER, item.question, re.I):
+        return False
+    acted = [row for row in item.rows if row.made]
+    return len({row.model for row in acted}) >= _SEVERAL and all(
+        row.outcome == "fail" for row in item.rows) and all(
+        _says_gone(row.made[-1]) for row in acted)
+
+
 def _says_gone(made: Made) -> bool:
     return 0 < len(made.result) < _LONGEST \
         and any(map(made.result.casefold().__contains__, _GONE_SIGNS)) \
         and bool(_SESSION.search(made.result))
-
-
-def _print(made: Made) -> str:
-    return re.sub(r"[\d.:]+", "#", made.result)
 
 
 def network(row: Seen, item: Item, whole: Whole) -> bool:
@@ -81,9 +82,8 @@ def network(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _met_none(row: Seen) -> bool:
-    return any(wording.has_any(made.result, _NETWORK_SIGNS) and _NETWORK.search(made.result)
-               and not _LOCAL.search(f"{made.result}{made.arguments}")
-               for made in row.made)
+    return any(wording.has_any(made.result, broken.NETWORK_SIGNS) and broken.NETWORK.search(
+        made.result) and not _LOCAL.search(f"{made.result}{made.arguments}") for made in row.made)
 
 
 def _is_cut_off(item: Item) -> bool:

@@ -129,6 +129,27 @@ def misspelt(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+def unknown(item: Item, whole: Whole) -> Fault | None:
+    """No tool knows a name that is expected, and most models found another one that differs from it
+    in one sign and made the call with it; nobody passed."""
+    for call in () if _any_passed(item) else required.required(item.expected) or ():
+        for key, value in call.arguments.items():
+            if not isinstance(value, str) or not re.fullmatch(r"(?=.*\d)\S{4,40}", value):
+                continue
+            rows = [row for row in item.rows if row.outcome == "fail" and any(
+                one.tool == call.name and not shell.failed(one) and isinstance(one.arguments, dict)
+                and isinstance(given := one.arguments.get(key), str) and one_off(given, value)
+                and any(given in made.result for made in row.made) for one in row.made)]
+            said = [made for row in item.rows for made in row.made
+                    if value in f"{made.arguments} {made.result}"]
+            if said and _are_most(rows, item, 1, 2) and all(
+                    made.failed or shell.denial(made.tool, made.result) for made in said):
+                return Fault("A name that is expected is known to no tool; most models found "
+                             "another one that differs in one sign.",
+                             sides(item, item.expected), rows)
+    return None
+
+
 def _is_meant(made: Made, call: Call, whole: Whole) -> bool:
     """Whether a call that worked is the expected one but for a name."""
     if shell.failed(made) or made.by != call.by or not isinstance(made.arguments, dict):
@@ -239,5 +260,6 @@ def _are_most(rows: list[Seen], item: Item, part: int, of: int) -> bool:
 
 
 RULES = (("options_alike", options_alike), ("nothing_given", nothing_given),
-         ("slot_unfilled", unfilled), ("name_misspelt", misspelt), ("write_twice", twice),
+         ("slot_unfilled", unfilled), ("name_misspelt", misspelt),
+         ("name_unknown", unknown), ("write_twice", twice),
          ("gold_marked_up", marked_up), ("gold_no_code", no_code), ("gold_is_question", echo))

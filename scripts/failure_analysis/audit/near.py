@@ -49,7 +49,8 @@ def essence(text: str) -> tuple[tuple, Counter]:
     return ("words", *(word for word, before, behind in zip(
         words, ["", *words], [*words[1:], ""], strict=False)
         if not (word == "to" and before in _JOINS) and (word not in _FILLERS
-        or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), Counter(words)
+        or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), Counter(
+            word for word in words if word not in _STOPS)
 
 
 def same_prose(a: str, b: str) -> bool:

@@ -12,6 +12,7 @@ from failure_analysis.audit import values
 from failure_analysis.audit.latex import boxed
 from failure_analysis.datapoint import is_number
 from failure_analysis.patterns import re_compile
+from failure_analysis.tool_checks import parsed_arguments
 
 FENCE = re_compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
 _CODE_START = re_compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
@@ -56,10 +57,8 @@ def key(text: str, *, case: bool = False) -> str:
 def _laid_out(text: str) -> str:
     """JSON, or a query in SQL, laid out in one way; blank for anything else."""
     if text[:1] in ("{", "["):
-        try:
-            return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True)
-        except (ValueError, RecursionError):
-            return ""
+        value = parsed_arguments(text)
+        return "" if value is text else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return query(text)
 
 
@@ -182,10 +181,8 @@ def parsed(text: str) -> Any:
     """A JSON or Python literal; None for anything else."""
     if not text.lstrip().startswith(("{", "[")) or len(text) > 20_000:
         return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
+    if (value := parsed_arguments(text)) is not text:
+        return value
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):

@@ -93,7 +93,18 @@ def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> I
     yield ("required_elsewhere", "made a required call for another object alone",
            lambda row: any(one.how == undone.ELSEWHERE for one in open_[row.ident])
            and not all(open_.values()) and (dimensions.state(row) is not True or len(
-               {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS))
+               {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS
+               or _is_named(row, open_[row.ident])))
+
+
+def _is_named(row: Seen, left: Sequence[Unmet]) -> bool:
+    """Whether the question names an object of a call that is required, and neither it nor any
+    result the one that was taken in its place, so that it is no other name of it."""
+    one = left[0]
+    given = undone.names(one.nearest.arguments) if one.nearest else ()
+    text = " ".join((row.question, *(made.result for made in row.made)))
+    return any(name in row.question for name in undone.names(one.call.arguments)) and any(
+        name not in text for name in given)
 
 
 def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None,

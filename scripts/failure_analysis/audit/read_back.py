@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import dimensions, golds, required, shell, state_read, undone, wording
 from failure_analysis.audit.seen import LONGEST_RESULT, Made, Seen
+from failure_analysis.tool_checks import parsed_arguments
 
 # What a result counts or lists that was not done, and the state of what was done in part.
 _LEFT = re.compile(r"(?:skipped|fail(?:ed|ures?)|stuck|errors?|reject(?:ed|ions)|refused|denied|"
@@ -41,7 +42,7 @@ _ADDS = re.compile(r"(?:^|_)(?:add|invite|assign|attach|enrol|tag|include|insert
 _TAKES = re.compile(r"(?:^|_)(?:remove|delete|detach|unassign|unsubscribe|revoke|kick|drop)", re.I)
 _OLD = re.compile(r"old|prev|orig|max|min|default|avg|mean|last|initial|before|limit|reply", re.I)
 _TOKEN = re.compile(r"(?=[\w./@:+-]*\d)[\w./@:+-]{3,}")
-_SHORTEST = 3
+_SHORTEST, _LAST_LINE = 3, 200
 _STATUS = re.compile(r"(?:\w+_)?(?:status|state)", re.I)
 
 
@@ -64,13 +65,13 @@ def denied(row: Seen, rows: Sequence[Seen]) -> tuple[str, str] | None:
     if left:
         told = next((one for one in wording.states(text) if _of_all(one, left)), "")
         if told:
-            return told, _called(left)
+            return told, shell.in_words(left)
     acts = list(_read_after(row))
     told = next(iter(wording.states(text)), "") if acts else ""
     for act in acts if told else ():
         for read in act.reads:
             if any(test(act, read, rows) for test in _TESTS):
-                return told, f"{_called(act.made)}\n{_called(read)}"
+                return told, f"{shell.in_words(act.made)}\n{shell.in_words(read)}"
     return _not_there(row, text)
 
 
@@ -80,16 +81,12 @@ def _not_there(row: Seen, text: str) -> tuple[str, str] | None:
     for read in row.made[-1:] if place + 1 < len(row.made) else ():
         for told in wording.states(text):
             if state_read.not_there(row.made[place], read, told):
-                return told, _called(read)
+                return told, shell.in_words(read)
     return None
 
 
 def _acts(made: Made) -> bool:
     return required.writes(made.tool) and not shell.looks(made)
-
-
-def _called(made: Made) -> str:
-    return f"{made.tool} {tool_calls.result_text(made.arguments)} -> {made.result[:300]}"
 
 
 def _in_part(row: Seen) -> Iterator[Made]:
@@ -106,7 +103,7 @@ def _left(made: Made) -> bool:
     """Whether a result counts or names something that was not done."""
     if not any(map(made.result.lower().__contains__, _MAY_BE_LEFT)):
         return False
-    said = _parsed(made.result)
+    said = parsed_arguments(made.result)
     if isinstance(said, dict):
         said = next((said[key] for key in ("result", "data", "summary")
                      if isinstance(said.get(key), dict)), said)
@@ -148,13 +145,6 @@ def _key(made: Made) -> str:
     return f"{made.tool}\0{json.dumps(required.folded(made.arguments), sort_keys=True)}"
 
 
-def _parsed(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-
-
 def _values(made: Made) -> list[str]:
     """What a write brings into the world: its arguments, of a command its names with digits."""
     if command := shell.command(made):
@@ -193,7 +183,7 @@ def _peers_see(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the same look-up behind the same write shows one state elsewhere, another here."""
-    said, mine, key = _parsed(read.result), _key(act.made), _key(read)
+    said, mine, key = parsed_arguments(read.result), _key(act.made), _key(read)
     here = {name: value for name, value in said.items() if _STATUS.fullmatch(name)
             and isinstance(value, str)} if isinstance(said, dict) else {}
     if not here:
@@ -201,7 +191,7 @@ def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     there = [other for row in rows if row.made and any(_key(made) == mine for made in row.made)
              for act_ in _read_after(row) if _key(act_.made) == mine
              for one in act_.reads if _key(one) == key and one.result_hash != read.result_hash
-             and isinstance(other := _parsed(one.result), dict)]
+             and isinstance(other := parsed_arguments(one.result), dict)]
     return len(there) > 1 and any(
         {other.get(name) for other in there} == {there[0].get(name)} != {value}
         and isinstance(there[0].get(name), str) for name, value in here.items())
@@ -209,7 +199,7 @@ def _peers_state(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 def _field_differs(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the object that was written has another value under the key that was, or none."""
-    said = _parsed(read.result)
+    said = parsed_arguments(read.result)
     given = act.made.arguments
     if not isinstance(said, dict) or not isinstance(given, dict) or not _shares(act.made, read):
         return False
@@ -246,7 +236,7 @@ def _is_empty_of(key: str, field: str, value: Any, tool: str) -> bool:
 
 def _list_lacks(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether a list of the object lacks what was added to it, or holds what was taken out."""
-    said, tool = _parsed(read.result), act.made.tool
+    said, tool = parsed_arguments(read.result), act.made.tool
     lists = [value for value in said.values() if isinstance(value, list)] \
         if isinstance(said, dict) else []
     if not lists or not isinstance(act.made.arguments, dict) or not _shares(act.made, read):
@@ -280,7 +270,8 @@ def _number_kept(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     old = [one for one in act.before if _key(one) == _key(read)]
     given = act.made.arguments
     if not old or old[-1].result_hash != read.result_hash or not isinstance(given, dict) \
-            or not _shares(act.made, read) or not isinstance(said := _parsed(read.result), dict):
+            or not _shares(act.made, read) \
+            or not isinstance(said := parsed_arguments(read.result), dict):
         return False
     numbers = [value for value in given.values() if type(value) in (int, float)]
     names = {*given, *(value for value in given.values() if isinstance(value, str))}
@@ -292,7 +283,7 @@ def _number_kept(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 def _says_no(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     """Whether the state of what was written is that it failed."""
     return _shares(act.made, read) and not shell.command(read) \
-        and shell.refuses(read.tool, read.result) and read.result.lstrip()[:1] == "{"
+        and shell.denial(read.tool, read.result) != "" and read.result.lstrip()[:1] == "{"
 
 
 def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
@@ -313,6 +304,32 @@ def _has_none(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
     return any(noun.casefold() in _DEALS for noun in nouns)
 
 
+_ENDED_BADLY = re.compile(
+    r"\b(?:abort(?:ed|ing)|failed|failure|cancell?ed|crash(?:ed)?|timed out|gave up|rejected|"
+    r"interrupted|halted|jammed|stalled|terminated|incomplete|refused|bounced|undeliver\w+|"
+    r"error|exit(?:ed)? (?:code |status )?[1-9]\d*)\b(?! ?[:=]? ?(?:0|none|no)\s*$)", re.I)
+_NO_BAD = re.compile(r"\b(?:0|no|not|without|never|previous\w*|last|old|if)\b", re.I)
+
+
+def _broke_off(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
+    """Whether the last look-up ends in a line that says that what a command began broke off, or
+    lists what a write was for under what was not done."""
+    if act.reads[-1] is not read:
+        return False
+    text = read.result.strip()
+    if text[:1] in ("{", "["):
+        names = [name for name in golds.scalars(act.made.arguments) if len(name) >= _SHORTEST]
+        return any(_LEFT.fullmatch(key) and isinstance(value, list | str) and any(
+            _stands(name, tool_calls.result_text(value)) for name in names)
+            for one in state_read.records(text) for key, value in one.items())
+    last = text.split("\n")[-1]
+    bad = _ENDED_BADLY.search(last) if len(last) < _LAST_LINE else None
+    mine, its = (re.findall(r"[a-z]{4,}", said.casefold()) for said in (
+        shell.command(act.made) or act.made.tool, last))
+    return bad is not None and not _NO_BAD.search(last[:bad.start()]) and any(
+        one.startswith(other) or other.startswith(one) for one in mine for other in its)
+
+
 def _read_after_any(row: Seen) -> list[Act]:
     return list(_read_after(row)) if any(map(_acts, row.made)) else []
 
@@ -328,4 +345,4 @@ def _otherwise(act: Act, read: Made, rows: Sequence[Seen]) -> bool:
 
 _Test = Callable[[Act, Made, Sequence[Seen]], bool]
 _TESTS: tuple[_Test, ...] = (_field_differs, _says_no, _list_lacks, _unchanged, _number_kept,
-                             _has_none, _peers_see, _peers_state, _otherwise)
+                             _has_none, _broke_off, _peers_see, _peers_state, _otherwise)

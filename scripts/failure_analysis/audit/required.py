@@ -1,7 +1,6 @@
 """Which calls an item requires, and which of them a datapoint made. Only shapes that spell a tool
 with its arguments are read; whatever else is expected requires no call."""
 
-import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -58,10 +57,10 @@ class Unmet(NamedTuple):
 def required(expected: Any) -> list[Call] | None:
     """The calls that are expected; None where what is expected names no calls at all, which is
     another thing than an empty list of them."""
-    value = _parsed(expected)
+    value = parsed_arguments(expected)
     if isinstance(value, dict):
         named = [value[key] for key in _LISTS if key in value]
-        value = _parsed(named[0]) if named else [value] if _call(value) else None
+        value = parsed_arguments(named[0]) if named else [value] if _call(value) else None
         if named and value is None:
             return []
     if not isinstance(value, list):
@@ -141,16 +140,6 @@ def _call(part: Any) -> Call | None:
     only, by = part.get("compare_args"), part.get("requestor")
     return Call(by if isinstance(by, str) else "assistant", name, values,
                 tuple(map(str, only)) if isinstance(only, list) else None)
-
-
-def _parsed(value: Any) -> Any:
-    """A value, or what a text of JSON holds."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("[", "{"):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def folded(value: Any) -> Any:

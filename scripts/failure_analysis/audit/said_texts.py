@@ -9,6 +9,7 @@ from typing import Any
 
 from failure_analysis.audit.contract import Contract, Entry, golden_text, met, words
 from failure_analysis.audit.seen import Seen
+from failure_analysis.tool_checks import parsed_arguments
 
 _NUMBERS = {name: str(value) for value, name in enumerate((
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
@@ -149,10 +150,7 @@ def _keys(row: Seen) -> dict[str, set[tuple[str, str]]]:
     """The values under each key of the results that are JSON; of no others can a key be told."""
     found: dict[str, set[tuple[str, str]]] = {}
     for result in _results(row):
-        try:
-            level = [json.loads(result)]
-        except (ValueError, RecursionError):
-            continue
+        level = [parsed_arguments(result)]
         while level:
             inner = level.pop()
             level += inner if isinstance(inner, list) else \

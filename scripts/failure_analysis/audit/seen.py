@@ -115,11 +115,9 @@ def has_failed(result: Any, text: str) -> bool:
     if _FAILED.match(start) and not start.startswith(_NO_ERROR):
         return True
     if text[:1] == "{" and _SAYS.search(text):
-        try:
-            said = json.loads(text)
-        except ValueError:
-            return False
-        return bool(said.get("error")) or said.get("ok") is False or said.get("success") is False
+        said = tool_checks.parsed_arguments(text)
+        return isinstance(said, dict) and (bool(said.get("error")) or said.get("ok") is False
+                                           or said.get("success") is False)
     return False
 
 

@@ -1,6 +1,5 @@
 """What a call did by its words: whether a shell command only looks, whether a tool refused."""
 
-import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -12,6 +11,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import required, wording
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.patterns import re_compile
+from failure_analysis.tool_checks import parsed_arguments
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
 _ANY_KEY = frozenset(_KEYS)
@@ -65,6 +65,7 @@ _DONE = (r"updated|saved|applied|created|deleted|removed|sent|changed|modified|s
 # What a tool says with its first words where it did nothing.
 _SAYS_NO = re_compile(
     rf"\W*(?:(?:https?(?:/\d(?:\.\d)?)?|status(?: code)?)?[ :=]*[45]\d\d\W+(?:{_REASONS})|"
+    r"(?:error[: ]+)?https?(?:/\d(?:\.\d)?)?(?: (?:status|error))?(?: code)?[ :=]*[45]\d\d\b|"
     r"(?:update|delete|rows? (?:affected|matched|changed)\W*|insert 0) 0\b|rollback\b|"
     r"[45]\d\d [45]\.\d{1,3}\.\d{1,3}\b|(?:grpc|rpc) (?:error|status)|"
     r"[\w./-]+: (?:cannot|could not|unable to|failed to) |"
@@ -91,7 +92,8 @@ _SAYS_NOT_DONE = re_compile(
     r"invalidargument|failedprecondition|deadlineexceeded|resourceexhausted|unimplemented|unknown)|"
     r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|"
     r"mailbox (?:is )?(?:full|unavailable)|"
-    r"connection (?:refused|reset|lost)|slipped|jammed|stalled|collided|overheated|"
+    r"connection (?:\w+ )?(?:refused|reset|lost|closed|aborted|broken)|"
+    r"slipped|jammed|stalled|collided|overheated|"
     r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
     r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
     r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
@@ -137,7 +139,7 @@ _DEED = re_compile(r"(?:made|crafted|built|created|added|inserted|updated|change
                    r"removed|sent|moved|written|saved|booked|ordered|bought|sold|produced|"
                    r"transferred|paid|processed|applied|rows|records)(?:_(?:count|rows|items))?")
 _TRIES = re_compile(r"\s--(?:dry-?run|simulate|what-?if|no-act|check-only)\b")
-_FEW_LINES, _FEW_KEYS = 20, 4
+_FEW_LINES, _FEW_KEYS, _LONG_VERB = 20, 4, 5
 _SHOWN = 300  # characters of a result
 _INNER = ("result", "data", "response", "body")
 
@@ -196,11 +198,6 @@ def judged(made: Sequence[Made]) -> list[Made]:
             for one in made]
 
 
-def refuses(tool: str, result: str) -> bool:
-    """Whether a tool that writes says that it did not."""
-    return bool(denial(tool, result))
-
-
 def _is_own(said: str, arguments: Any) -> bool:
     """Whether what sounds like a refusal is what the call was to bring about."""
     if re.search(r"\d|false$", said):
@@ -217,14 +214,21 @@ def denial(tool: str, result: str) -> str:
     """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text))
+        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text)
+                                      or _not_so(tool, text))
         return found[0].strip().casefold() if found else ""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+    if not isinstance(said := parsed_arguments(text), dict):
         return ""
     inner = (said[key] for key in _INNER if isinstance(said.get(key), dict))
     return next(filter(None, (_says_no(tool.casefold(), one) for one in (said, *inner))), "")
+
+
+def _not_so(tool: str, text: str) -> re.Match[str] | None:
+    """The words that say that just what a tool is for was not done, whatever else was."""
+    verb = re.match(r"[A-Za-z]?[a-z]*", tool)[0] if "not " in text.casefold() else ""
+    stem = verb[:3] if len(verb) < _LONG_VERB else verb[:-1]
+    return re.search(rf"\bnot (?:yet |been )*{stem}\w*(?:[dt]|en)\b(?! only)", text, re.I) \
+        if len(stem) > 2 else None
 
 
 def _says_no(tool: str, said: dict[str, Any]) -> str:

@@ -1,7 +1,6 @@
 """What the look-ups behind a write show of its object, held against the write: any value of it in
 any shape of a result, and the states that its verb leaves nothing of."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -9,6 +8,7 @@ from typing import Any
 
 from failure_analysis.audit import golds, required, shell, undone
 from failure_analysis.audit.seen import Made
+from failure_analysis.tool_checks import parsed_arguments
 
 _STATE = re.compile(r"(?:^|_)(?:state|status|phase|stage|mode|active|enabled|disabled|open|on|"
                     r"power|locked|frozen|blocked|cancell?ed|closed|paid|sent|published|confirmed|"
@@ -51,10 +51,7 @@ def records(text: str) -> Iterator[dict]:
     """The objects in a result that is JSON, wherever they stand in it."""
     if text[:1] not in ("{", "["):
         return
-    try:
-        level = [json.loads(text)]
-    except (ValueError, RecursionError):
-        return
+    level = [parsed_arguments(text)]
     for _ in range(_MOST_PARTS):
         if not level:
             return
@@ -153,7 +150,7 @@ def roll_lacks(act: Made, read: Made) -> bool:
             or not any(noun.rstrip("s") == other.rstrip("s") for noun in mine[1:]
                        for other in its) or _PAGED.search(read.result):
         return False
-    shown = json.loads(read.result) if _is_json(read.result) else None
+    shown = parsed_arguments(read.result)
     if not _of_one_kind(shown, act.arguments):
         return False
     names = [text.casefold() for text in golds.scalars(act.arguments)
@@ -165,14 +162,6 @@ def roll_lacks(act: Made, read: Made) -> bool:
         return bool(there) and not any(there)
     return len(there) == 1 and there[0] and mine[0] in ("remove", "delete", "detach", "drop",
                                                         "unsubscribe", "kick", "revoke")
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _of_one_kind(shown: Any, arguments: Any) -> bool:

@@ -149,8 +149,9 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
     # With these others passed, whose verdict was on their answer alone.
     tried = {made.tool for row in item.rows if row.outcome == "pass"
              and len(dimensions.judged(row)) < dimensions.SEVERAL for made in row.made}
+    said = isinstance(item.expected, Mapping) and any(map(item.expected.__contains__, SAID))
     for row in failed:
-        of_form = not dimensions.about(row)
+        of_form = not (dimensions.about(row) or said and dimensions.about_words(row))
         if not row.answer.strip() or of_form and not _of_form(row, wanted, question) \
                 or not all(_reads(made, wanted) or made.tool in tried for made in row.made):
             continue
@@ -329,12 +330,15 @@ def _order_is_free(item: Item, calls: Sequence[Made]) -> bool:
     or they have nothing in common."""
     done = [made for made in calls if required.writes(made.tool)]
     if "order" in asks.forms(item.question) or _ONE_BY_ONE.search(item.question) \
-            or any(_MOVES.search(made.tool) for made in done):
+            or any(_MOVES.search("_".join(shell.command(made).split()) or made.tool)
+                   or shell.command(made) and not made.result.strip() for made in done):
         return False
     results = {(made.tool, normal.written(made.arguments), made.result_hash) for made in done}
     if any(results <= {(made.tool, normal.written(made.arguments), made.result_hash)
                        for made in row.made} for row in item.rows if row.outcome == "pass"):
         return True
+    if any(map(shell.command, done)):
+        return False  # of what commands have in common no one can be sure
     given = [value for made in done if isinstance(made.arguments, Mapping)
              for value in {str(value) for value in made.arguments.values()}]
     return len(set(given)) == len(given)

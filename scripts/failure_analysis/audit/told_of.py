@@ -37,11 +37,8 @@ def held_in(sentence: str, one: Undone) -> bool:
     spoken = command(one.arguments)
     values = objects(spoken) if spoken else {
         text.casefold() for text in golds.scalars(one.arguments) if len(text) > 1}
-    return len(values) > 1 and all(_stands(value, sentence.casefold()) for value in values)
-
-
-def _stands(value: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(value)}(?![\w-])", text) is not None
+    return len(values) > 1 and all(re.search(
+        rf"(?<![\w.-]){re.escape(value)}(?![\w-])", sentence.casefold()) for value in values)
 
 
 def command(arguments: object) -> str:

@@ -1,6 +1,5 @@
 """One question with two golds."""
 
-import json
 import re
 from typing import Any
 
@@ -12,6 +11,7 @@ from failure_analysis.audit.item import Item
 from failure_analysis.audit.items import question_key
 from failure_analysis.audit.whole import Whole
 from failure_analysis.datapoint import fingerprint
+from failure_analysis.tool_checks import parsed_arguments
 
 _MANY_WORDS = 7
 _MOST_SHARING = 4  # items with one question; what more share is an instruction, and no question
@@ -75,7 +75,7 @@ def _is_in_the_words(item: Item, others: dict[tuple[str, str], Any]) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two golds say the same, or one is a part of the other."""
-    one, other = (_value_of(gold) for gold in (one, other))
+    one, other = (parsed_arguments(gold) for gold in (one, other))
     a, b = golds.plain(one), golds.plain(other)
     if a is None or b is None:
         return type(one) is not type(other) or _unordered(one) == _unordered(other)
@@ -86,16 +86,6 @@ def _same(one: Any, other: Any) -> bool:
     shorter, longer = sorted(words, key=len)
     return len(shorter) < len(longer) and not (golds.number(a) and golds.number(b)) and any(
         longer[at:at + len(shorter)] == shorter for at in range(len(longer)))
-
-
-def _value_of(gold: Any) -> Any:
-    """A gold, or the object or list that it spells as JSON."""
-    if isinstance(gold, str) and gold.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(gold)
-        except (ValueError, RecursionError):
-            return gold
-    return gold
 
 
 def _unordered(gold: Any) -> str:

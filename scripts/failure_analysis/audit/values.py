@@ -119,7 +119,7 @@ def date(text: str) -> tuple[int, int, int] | None:
     return (int(found["y"]), month, day) if 0 < month < 13 and 0 < day < 32 else None
 
 
-_CLOCK = re_compile(r"(\d{2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
+_CLOCK = re_compile(r"(\d{1,2}):(\d{2})(?::(\d{2})(?:\.0+)?)?")
 _HALF_DAY = re_compile(r"(\d{1,2})(?:[:.](\d{2}))?(?:[:.](\d{2}))?\s*([ap])\.?m\.?", re.I)
 
 
