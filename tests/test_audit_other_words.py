@@ -105,7 +105,7 @@ def test_a_model_that_was_not_reached() -> None:
     ("go: proxy.golang.org: dial tcp: lookup proxy.golang.org: no such host", True),
     ("error: failed to fetch crates.io index: Could not resolve host: index.crates.io", True),
     ("npm ERR! code ENOTFOUND registry.npmjs.org", True),
-    ("open /work/kata_test.go: no space left on device", True),
+    ("open /srv/kata_test.go: no space left on device", True),
     ("ConnectionError in fetch(): no such host example.org", False),
     ("2 passed, 1 failed: no space left on device", False), ("want 3", False)])
 def test_a_check_that_never_ran(log: str, broke: bool) -> None:
