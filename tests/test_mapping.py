@@ -624,6 +624,27 @@ def test_a_join_that_finds_nothing_is_refused(mapped, join, words):
     assert words in done.stderr
 
 
+def test_settings_of_a_mapping_are_held_against_each_other(mapped):
+    def rows(model, **meta):
+        return [{"id": n, "model": model, "ok": n == 0, "by": "j1", "meta": meta} for n in range(2)]
+
+    mapping = ("benchmark: b\nfields: {item_id: id, model_name: model, grader: by, "
+               "scores: {ok: ok}}\n"
+               "settings: {temperature: meta.t, commit: meta.commit, seed set: meta.none}\n")
+    _, out = mapped(mapping, {"a.jsonl": rows("a", t=0.7, commit="c1"),
+                              "b.jsonl": rows("b", t=1, commit="c1")})
+    findings = {one["kind"]: one["text"] for one in
+                json.loads((out / "sanity.json").read_text())["findings"]}
+    assert findings["settings_differ"].startswith("Not the same in all runs: temperature. 0.7")
+    assert "commit" not in findings["settings_differ"]
+    assert findings["mapping_nowhere"] == \
+        "settings.seed set: there is nothing at meta.none in any row."
+    assert {row["grader"] for row in clean.read_csv(out / "outcomes.csv")} == {"j1"}
+    _, out = mapped(mapping, {"a.jsonl": [*rows("a", t=0), *(
+        {**row, "id": row["id"] + 2} for row in rows("a", t=1))]}, "a.jsonl")
+    assert "In run a the temperature changes (0: 2 rows, 1: 2 rows)" in said(out)
+
+
 # -- texts, messages, calls ----------------------------------------------------------
 
 

@@ -128,7 +128,7 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     if reward is not None and source.threshold is not None:
         outcome, _ = outcome_of(fields.get("scores"), reward, source.threshold)
     ident = f"{run_id}/{safe_id(item)}"
-    task, grader = fields.get("task"), (line.settings or fields).get("grader") or source.grader
+    task, grader = fields.get("task"), _grader(line) or source.grader
     ended = fields.get("termination") or _termination(fields.get("assistant_text"))
     computed = {
         "datapoint_id": f"{ident}@{trial}" if trial or declared is not None else ident,
@@ -151,6 +151,11 @@ def _row(source: Source, line: Line, run_id: str, model: str, seen: _Seen) -> Ro
     if fields is not recorded:
         computed["source"]["replaced"] = {name: recorded.get(name) for name in ("scores", "reward")}
     return Row(line, computed, "", scores)
+
+
+def _grader(line: Line) -> str | None:
+    """Who judged a row, as its settings or itself say."""
+    return line.settings and line.settings.get("grader") or line.fields.get("grader")
 
 
 def _scores(scores: dict | None, seen: _Seen) -> Scores:

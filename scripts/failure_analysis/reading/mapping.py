@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "mapping"
 _MOST_KEPT = 500
+_LONGEST_SETTING = 80
 _MOST_PARSED_AGAIN = 50  # to see whether keys are there twice
 
 
@@ -211,6 +212,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
         if single and type(row) is not dict and plan.spec.each is None:
             raise values.Wrong("a JSON object was expected")
         fields = _fields(row, plan)
+        settings = _settings(row, plan) if plan.settings else None
         key, grading = (None, "") if plan.trial is None and plan.grading is None else \
             _graded(row, fields, plan, state)
     except (values.Wrong, Failed) as wrong:
@@ -233,7 +235,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     notes = checks.tidy(fields) if plan.is_untidy and not _is_tidy(fields) else ()
     if nulled:
         notes += ("a NaN or infinite number was read as null",)
-    return Line(number, fields, b"", "", None, None, None, key, (*notes, *lost), path), grading
+    return Line(number, fields, b"", "", settings, None, None, key, (*notes, *lost), path), grading
 
 
 def _is_row(row: Any, plan: Plan) -> bool:
@@ -295,6 +297,13 @@ def _fields(row: Any, plan: Plan) -> dict[str, Any]:
     if plan.not_counted is not None:
         _not_counted(row, fields, plan)
     return fields
+
+
+def _settings(row: Any, plan: Plan) -> dict[str, str] | None:
+    """The conditions under which a row was made, as far as they are recorded."""
+    told = {field.name.partition(".")[2]: field.take(_looked_up(field, row, plan.scope))
+            for field in plan.settings}
+    return {name: text[:_LONGEST_SETTING] for name, text in told.items() if text} or None
 
 
 def _taken(name: str, value: Any, take: Callable[[Any], Any], met: Met) -> Any:

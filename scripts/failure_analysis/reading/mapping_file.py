@@ -342,6 +342,7 @@ class Mapping(_Written):
     trial_of: At = None
     grading_of: Annotated[Grading | None, BeforeValidator(_placed)] = None
     not_counted: NotCounted | None = None
+    settings: dict[Text, Expression] = {}
     expected: Expected | None = None
     labels: dict[Text, Text] = {}
     background: Background | None = None
@@ -395,6 +396,7 @@ class Mapping(_Written):
             if place is not None and place.at:
                 yield name, place.at
         yield from (("checks", [block.list]) for block in self.checks)
+        yield from ((f"settings.{name}", texts) for name, texts in self.settings.items())
         yield from (("join", [join.on]) for join in self.join if join.on)
 
     def judges_by(self, join: str) -> bool:

@@ -77,6 +77,7 @@ class Plan(NamedTuple):
     checks: tuple[Block, ...]
     joined: tuple[joins.Joined, ...]
     judging: frozenset[str]
+    settings: tuple[Field, ...]
     trial: Field | None
     grading: Field | None
     not_counted: Field | None
@@ -123,6 +124,7 @@ def compiled(path: Path, spec: "mapping_file.Mapping", counts: Counts) -> Plan:
         tuple(score(name, rule) for name, rule in fields.scores.items()),
         _reward(fields, score, comma),
         tuple(_block(block, spec, counts, table, comma) for block in spec.checks), joined, judging,
+        tuple(field(f"settings.{name}", at, values.text) for name, at in spec.settings.items()),
         field("trial", trial.at, lambda value: value) if trial else
         _constant("trial", file["trial"], counts) if "trial" in file else None,
         field("grading_of", spec.grading_of.at, values.text) if spec.grading_of else None,
