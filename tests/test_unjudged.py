@@ -141,6 +141,15 @@ def test_what_cannot_be_judged_is_left_without_a_verdict_and_says_why(analysed, 
     assert "unsettled" not in say(out, "check_report.py")[1]
 
 
+def test_of_what_nothing_is_recorded_nobody_is_asked(analysed, say, tmp_path):
+    judged(tmp_path / "a", [bare(0), bare(1, assistant_text=None), bare(2, assistant_text="")],
+           "transcript.jsonl")
+    out, _ = analysed(1, "--run-dir", tmp_path / "a")
+    code, said = say(out, "plan_review.py")
+    assert code == 0 and said.startswith("2 datapoints to read: 0 of 0 failing, 2 of 3 unjudged")
+    assert {line.datapoint_id for line in plan.load(out)} == {"a/0", "a/2"}
+
+
 def test_a_fact_of_readers_that_is_changed_is_found(analysed, say, tmp_path):
     judged(tmp_path / "a", [bare(0), bare(1)], "transcript.jsonl")
     out, _ = analysed(1, "--run-dir", tmp_path / "a")

@@ -29,6 +29,7 @@ from failure_analysis.review.picks import (
 )
 
 NAME, PAGE = steps.PLAN.writes[:2]
+_EVIDENCE = ("assistant_text", "messages", "tool_calls", "reasoning", "judge_reasoning")
 # Datapoints of a plan without a budget, unless there are so many models that each needs its share:
 # a cause of 3 % of the failures is missed once in twenty times by so many drawn at random.
 CEILING = 100
@@ -113,7 +114,7 @@ def material(analysis_dir: Path, options: Options) -> Material:
     index = rows.load(analysis_dir)
     flagged = picks.flagged(candidates.load(analysis_dir), index.outcomes)
     suspected = picks.suspected(candidates.load(analysis_dir))
-    unjudged = sorted(_drawn(index, index.unjudged(), options.seed),
+    unjudged = sorted(_drawn(index, _with_evidence(index, index.unjudged()), options.seed),
                       key=lambda line: -suspected[line.datapoint_id])
     compared = _compared(analysis_dir, index, bool(flagged or unjudged))
     passing = picks.passing_by_item(index, options.seed)
@@ -137,6 +138,14 @@ def chosen(found: Material, options: Options) -> tuple[list[Pick], int | None]:
         return kept, None
     cut = options._replace(budget=ceiling)
     return picks.kept(found.queues, found.failing, found.passing, cut), ceiling
+
+
+def _with_evidence(index: rows.Index, lines: list[rows.OutcomeLine]) -> list[rows.OutcomeLine]:
+    """Those that hold more than what was asked: of the others nobody can say how they went."""
+    idents = {row["datapoint_id"] for row in rows.several(
+        index, (line.datapoint_id for line in lines))
+              if any(row.get(name) not in (None, []) for name in _EVIDENCE)}
+    return [line for line in lines if line.datapoint_id in idents]
 
 
 def _drawn(index: rows.Index, lines: list[rows.OutcomeLine], seed: int
