@@ -71,7 +71,9 @@ def _compare(args: argparse.Namespace) -> int:
          *page.apart(result), *page.mixes(result),
          *([page.not_judged(result)] if result["not_judged"] else []),
          *[f"failed by all{'' if all_units else ' of the group'}: "
-           f"{len(sets['failed_by_all'])} items"] * (len(result["units"]) > 1),
+           f"{len(sets['failed_by_all'])} items"
+           + " (in more than half of its attempts)" * bool(result["repeats"])]
+         * (len(result["units"]) > 1),
          *[f"of these, passed outside the group: {passed} items"] * bool(passed),
          *[f"failed by all who ran it, not run by all: {len(lost)} items"] * bool(lost),
          *[f"failed under every version of its content: {under_every} items"] * bool(under_every),

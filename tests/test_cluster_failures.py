@@ -132,7 +132,15 @@ PLAIN = {
         {"judge_reasoning": "The output is invalid JSON."},
         {"judge_reasoning": "could not extract answer"},
         {"judge_reasoning": "The response could not be parsed."}],
+    "required_output_missing": [
+        {"judge_reasoning": "def test_a():\n>   assert p.exists()\nE   AssertionError: File "
+                            "/app/a.txt does not exist\nE   assert False"},
+        {"judge_reasoning": "test_b - FileNotFoundError: [Errno 2] No such file: 'b': failed"}],
+    "test_assertion_failed": [
+        {"judge_reasoning": "=== FAILURES ===\n>   assert x == 3\nE   assert 2 == 3"},
+        {"judge_reasoning": "test_bucket - AssertionError: Bucket is not public: failed"}],
     "code_exception": [
+        {"judge_reasoning": "E   TypeError: bad operand type\n=== short test summary info ==="},
         {"judge_reasoning": "failed: invalid syntax (<string>, line 3)"},
         {"judge_reasoning": "SyntaxError: bad"},
         {"judge_reasoning": "failed: name 'x' is not defined"},

@@ -28,7 +28,7 @@ def of_rows(overall: Overall) -> list[dict]:
                          "passes).", "count": alone, "about": []})
     if overall.not_counted:
         findings.append(_not_counted_finding(overall))
-    findings += _order_by_unjudged(overall)
+    findings += _unjudged_rows(overall)
     if overall.unchecked:
         findings.append({"kind": "content_unchecked", "text":
                          f"{_count(overall.unchecked, 'row')} record neither what was asked nor "
@@ -86,25 +86,27 @@ def _not_counted_finding(overall: Overall) -> dict:
             "about": list(models)[:200]}
 
 
-def _order_by_unjudged(overall: Overall) -> list[dict]:
-    """The models whose order is another one where what nobody judged counts as failed, as many
-    benchmarks count it."""
+def _unjudged_rows(overall: Overall) -> list[dict]:
+    """How the rates would be, and whether in another order, where what nobody judged counts as
+    failed, as many benchmarks count it."""
     rates = {}
     for name, counts in overall.models.items():
         unjudged = counts["unjudged"] - counts["not_counted"]
         if judged := counts["pass"] + counts["fail"]:
             rates[name] = (counts["pass"] / judged, counts["pass"] / (judged + unjudged), unjudged)
-    turned = dict.fromkeys(
-        name for (one, mine), (other, theirs) in combinations(sorted(rates.items()), 2)
-        if (mine[0] - theirs[0]) * (mine[1] - theirs[1]) < 0 for name in (one, other))
-    if not turned:
+    total = sum(unjudged for _, _, unjudged in rates.values())
+    if not total:
         return []
-    count = sum(unjudged for _, _, unjudged in rates.values())
-    told = [f"{name} {100 * rates[name][0]:.1f} % → {100 * rates[name][1]:.1f} %" for name in
-            sorted(turned, key=lambda name: -rates[name][1])]
-    return [finding("order_by_unjudged", f"{_count(count, 'row')} that nobody judged are in no "
-                    "rate; counted as failed, as benchmarks often do, they change the order of "
-                    f"{len(turned)} models ({_list(told, 6)}).", list(turned), count)]
+    turned = {name for (one, mine), (other, theirs) in combinations(rates.items(), 2)
+              if (mine[0] - theirs[0]) * (mine[1] - theirs[1]) < 0 for name in (one, other)}
+    lower = sorted((name for name in rates if rates[name][2]),
+                   key=lambda name: rates[name][1] - rates[name][0])
+    told = [f"{name} {100 * rates[name][0]:.1f} % → {100 * rates[name][1]:.1f} %"
+            for name in lower]
+    order = f"; that changes the order of {len(turned)} models" if turned else ""
+    return [finding("unjudged_rows", f"{_count(total, 'row')} that nobody judged are in no rate. "
+                    f"Counted as failed, as many benchmarks do: {_list(told, 6)}{order}.",
+                    sorted(turned) or lower, total)]
 
 
 def _noted(note: str, seen: Notes) -> dict:

@@ -23,17 +23,20 @@ Members = Mapping[str, Mapping[str, list[str]]]
 
 def members(counts: counting.Counts) -> Members:
     """Bucket -> model -> its datapoints, those that graders failed before those that readers did;
-    the largest bucket first, and in it the model with most."""
+    the largest bucket first, of equal ones what decides more, and in it the model with most."""
     outcomes = counts.index.outcomes
     ids: dict[str, dict[str, list[str]]] = {}
     read = sorted((natural_key(outcomes[ident].item), ident, final.bucket)
                   for ident, final in counts.read.items()
                   if final.verdict == "fail" and final.bucket)
+    undecided = Counter(final.bucket for final in counts.decided.values()
+                        if final.fault == "undecided")
     for bucket, ident in [*((bucket, ident) for bucket, its in counts.members.items()
                             for ident in its), *((bucket, ident) for _, ident, bucket in read)]:
         ids.setdefault(bucket, {}).setdefault(outcomes[ident].model, []).append(ident)
     return {bucket: dict(sorted(ids[bucket].items(), key=lambda pair: (-len(pair[1]), pair[0])))
-            for bucket in sorted(ids, key=lambda bucket: (-_size(ids[bucket]), bucket))}
+            for bucket in sorted(ids, key=lambda bucket: (
+                -_size(ids[bucket]), undecided[bucket], bucket))}
 
 
 def _size(by_model: Mapping[str, list[str]]) -> int:

@@ -31,6 +31,7 @@ MENDS = {
     "same_call_other_result": "Make the tool answer the same call in the same state alike.",
     "instability": "Fix what varies between repeats (judge, tool, seed), or judge several times.",
 }
+_MENDS_BY_RULE = {"not_checked": "Mend what the check runs on, and check these answers again."}
 _HELD = {audit_readings.PASS: "should have passed", audit_readings.FAIL: "should have failed",
          audit_readings.DROP: "say nothing, and are left out",
          audit_readings.STAYS: "are judged rightly as they are"}
@@ -82,7 +83,7 @@ def _fault(final: Final, index: rows.Index) -> list[str]:
                  f"{cell(reading.reason)}{stop} In {code(reading.datapoint_id)} stands:", "",
                  fence(reading.quote, len(reading.quote))]
     return [*text, "", *_changes(final, index), "",
-            f"**What would mend it:** {MENDS[one.klass]}"]
+            f"**What would mend it:** {_MENDS_BY_RULE.get(one.rule, MENDS[one.klass])}"]
 
 
 def _of(side: Variant) -> str:

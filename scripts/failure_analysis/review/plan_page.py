@@ -156,7 +156,8 @@ def page(summary: dict, lines: list[Planned]) -> str:
                   + (f" and alike {listed(list(map(code, planned.alike)), _MOST_ALIKE)}"
                      if planned.alike else ""),
                   code(planned.model_name), *[code(planned.task) if planned.task else ""] * tasks,
-                  code(planned.mode) if planned.mode else "", " ".join(map(str, planned.shards)),
+                  code(planned.mode) if planned.mode and not planned.contrast_of else "",
+                  " ".join(map(str, planned.shards)),
                   *[cell(planned.read_for or "")] * (why == LENS)]
                  for planned in mine[:_MOST_LISTED]])]
             if len(mine) > _MOST_LISTED:
