@@ -503,6 +503,20 @@ def test_hostile_names_reach_neither_terminal_nor_ids_raw(build, tmp_path):
     assert row["item_id"] == r"a b\x07~" + clean.mark("a b\x07\n")
 
 
+def test_runs_of_which_nothing_is_recorded_are_said(build, tmp_path):
+    for model, texts in (("a", [None, None, ""]), ("b", ["x", "y", "z"])):
+        (tmp_path / "runs" / model).mkdir(parents=True)
+        (tmp_path / "runs" / model / "openai_judged.jsonl").write_text("".join(
+            json.dumps({"turn": turn, "model_name": model, "user_text": f"q{turn}",
+                        "assistant_text": text, "scores": {"ok": False}}) + "\n"
+            for turn, text in enumerate(texts)))
+    _, out = build("--input", tmp_path / "runs")
+    (found,) = findings(out, "runs_not_recorded")
+    assert found["text"] == (
+        "Of 2 failing rows neither an answer nor a conversation nor a call is recorded: readers "
+        "see what was asked, and what a judge says (a 2).")
+
+
 def test_models_whose_order_hangs_on_rows_that_nobody_judged_are_named(build, tmp_path):
     for model, verdicts in (("a", [True] * 6 + [False] * 4 + [None] * 5),
                             ("b", [True] * 8 + [False] * 7), ("c", [False] * 15)):

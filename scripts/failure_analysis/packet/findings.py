@@ -17,9 +17,9 @@ _WRONG = ("expected", "unreadable_file", "empty_run", "no_judged_file", "mapping
           "mapping_mixed_scales", "mapping_key_twice", "mapping_gaps", "mapping_ties",
           "mapping_join_misses", "mapping_join_unused", "mapping_no_model", "mapping_model_gaps",
           "mapping_no_such_value", "mapping_or_null", "mapping_unread", "side_file")
-_ITEMS = ("unjudged_rows", "nothing_shared", "content_differs", "policy_differs", "other_ids",
-          "ambiguous_ids", "missing_items", "items_never_run", "content_changes_in_run",
-          "repeated_items", "reruns")
+_ITEMS = ("unjudged_rows", "runs_not_recorded", "nothing_shared", "content_differs",
+          "policy_differs", "other_ids", "ambiguous_ids", "missing_items", "items_never_run",
+          "content_changes_in_run", "repeated_items", "reruns")
 _CONDITIONS = ("other_name", "one_model_two_agents", "settings_differ", "self_simulated",
                "mixed_models", "mixed_graders", "judge_missing", "setting_changes_in_run",
                "time_gap", "equal_times", "labelled")

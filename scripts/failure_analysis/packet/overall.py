@@ -162,7 +162,7 @@ class Overall:
         self.outcomes += run.outcomes
         self.not_counted += run.not_counted
         model.update({"runs": 1, "rows": run.rows, "failed_alone": run.failed_alone,
-                      "failed_empty": run.failed_empty,
+                      "failed_empty": run.failed_empty, "failed_unseen": run.failed_unseen,
                       "not_counted": run.not_counted.total(), **run.outcomes,
                       **{f"marker/{name}": count for name, count in run.markers.items()},
                       **{f"marker_failed/{name}": n for name, n in run.failed_markers.items()},

@@ -45,6 +45,14 @@ def of_rows(overall: Overall) -> list[dict]:
         findings.append({"kind": "empty_answers", "text": f"{_count(empty, 'failing row')} "
                          "with an empty answer, no call and no other words of the model.",
                          "count": empty, "about": []})
+    unseen = {name: counts["failed_unseen"] for name, counts in overall.models.items()
+              if counts["failed_unseen"]}
+    if unseen:
+        by_model = _list([f"{name} {count}" for name, count in unseen.items()])
+        findings.append(finding(
+            "runs_not_recorded", f"Of {_count(sum(unseen.values()), 'failing row')} neither an "
+            "answer nor a conversation nor a call is recorded: readers see what was asked, and "
+            f"what a judge says ({by_model}).", list(unseen), sum(unseen.values())))
     markers = Counter()
     for model in overall.models.values():
         markers.update({name: n for name, n in model.items() if name.startswith("marker/")})

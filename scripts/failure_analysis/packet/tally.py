@@ -61,6 +61,7 @@ class RunTally:
     markers: Counter = field(default_factory=Counter)
     failed_markers: Counter = field(default_factory=Counter)
     failed_empty: int = 0
+    failed_unseen: int = 0
     failed_ends: Counter = field(default_factory=Counter)
     graders: Counter = field(default_factory=Counter)
     items: dict[str, str] = field(default_factory=dict)
@@ -82,6 +83,7 @@ class RunTally:
         self.failed_alone += later.failed_alone
         self.unchecked += later.unchecked
         self.failed_empty += later.failed_empty
+        self.failed_unseen += later.failed_unseen
         for name in _COUNTERS:
             getattr(self, name).update(getattr(later, name))
         for name in ("items", "other_content", "keys", "unsure"):
