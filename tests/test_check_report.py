@@ -353,8 +353,8 @@ def test_an_item_that_all_failed_needs_a_decided_fault_or_two_that_cannot_be_dec
             run_script("write_report.py", folder)
             done = run_script("check_report.py", folder)
             assert "undecided_item: [trip]step_0|calm[PERSONA:None]: every model failed it and " \
-                "nobody has decided whose fault that is; review 3 of its datapoints: 1 is " \
-                "undecided" in done.stdout
+                "nobody has decided whose fault that is; review 3 of its datapoints (so far 1, " \
+                "undecided)" in done.stdout
             continue
         done = run_script("record_review.py", folder, "--id", review["datapoint_id"],
                           "--coder", review["coder"], "--bucket", review["bucket"],

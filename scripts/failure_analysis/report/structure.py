@@ -278,5 +278,5 @@ def _shared_findings(evidence: Evidence) -> Findings:
         if len(read) < due and set(read) <= {"undecided"}:
             yield Finding(0, "undecided_item", safe_id(item), f"{who} failed it and nobody has "
                           "decided whose fault that is; review "
-                          + (f"{due} of its datapoints: {len(read)} is undecided" if read
+                          + (f"{due} of its datapoints (so far {len(read)}, undecided)" if read
                              else "one of its datapoints"))
