@@ -187,7 +187,7 @@ _FAILED = re.compile(
     r"tool|endpoint|host|status|request)(?: (?:error|failure|failed(?: with)?|returned|replied|"
     r"responded(?: with)?|answered(?: with)?|status|code|is|was))*[:\s]+)?(?:an? )?"
     r"(?:error[:\s]*)?(?:http[\s/\d.]*?)?(?:" + _CODE + r"[\s:-]+(?:[a-z]+ ){0,2}"
-    r"(?:unavailable|bad gateway|time-?out|error|too many requests)\b|" + _CODE
+    r"(?:unavailable|bad gateway|time-?out|timed out|error|too many requests)\b|" + _CODE
     + r"(?=\W*(?:$|[:;,-] ?[\w-]+[ -](?:service|server|api)\b))|" + _UNWIRED
     + r"|(?:could not resolve|"
     r"temporary failure in name)|[\w.]*(?:error|exception): |(?:bad gateway|service unavailable|"
@@ -195,6 +195,8 @@ _FAILED = re.compile(
     r"database is locked|connection (?:\w+ )?(?:refused|reset|closed|lost|aborted|timed out)\b|"
     r"[\w.]{3,}(?:disconnected|refused|timed?out|unreachable|unavailable|aborted|failure|interrupted|"
     r"closed|notconnected): (?=[a-z])|"
+    r"(?:\w+: ){0,2}(?:unable|failed) to connect to [^\n]{3,80}(?:time-?out|timed out|refused|"
+    r"unreachable|reset|no route|down)\b|"
     r"net::err_(?!aborted|blocked|file_not|invalid)\w+|econn\w+\b|etimedout\b|ehostunreach\b|"
     r"epipe\b|(?:\w+ )?server [^\n]{0,40}\b(?:disconnected|crashed|exited|not running|"
     r"unreachable|is down)\b|"

@@ -172,7 +172,8 @@ def read_as_day(item: Item, whole: Whole) -> Fault | None:
     for text in item.texts or [golds.plain(item.expected) or ""]:
         found = _DAY.search(text) if len(text) < 80 else None
         day = values.date(found[0]) if found else None
-        if found and day and len(text) > len(found[0]) and text not in item.question and any(
+        if found and day and len(text) > len(found[0]) and text not in item.question \
+                and not _WHEN.search(item.question) and any(
                 values.date(said) == day and said != found[0]
                 and text.replace(found[0], said) in item.question
                 for said in _DAY.findall(item.question)):

@@ -41,6 +41,7 @@ _LONGEST_STEP, _FEWEST_TOKENS = 500, 50
 _OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
+_MOST_WORDS, _FEWEST_WORDS, _LONGEST_ROUND = 60, 24, 16
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -66,6 +67,8 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
     return (broken.ended(ended)
             or any(signal.get("kind") == "harness_error" for signal in row.signals)
             or broken.stands_for_answer(row.answer, item.question, ended)
+            or row.tokens == 0 and bool(row.answer.strip()) and not row.made
+            and bool(broken.ERROR_END.search(ended))
             or row.outcome != "pass" and broken.ends_in_error(row.answer, ended))
 
 
@@ -74,6 +77,9 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     else answer."""
     if _ungenerated(row, whole) and not _broke(row, item, whole) and len(
             {one.model for one in item.rows if _ungenerated(one, whole)}) > 1:
+        return True
+    if row.tokens == 0 and not row.termination and _ungenerated(row, whole) and any(
+            one.termination for one in item.rows):
         return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
@@ -289,9 +295,19 @@ def _repeats_itself(text: str) -> bool:
     tail = folded[-40:]
     if len(tail) == 40 and folded.count(tail) > 2:
         return True
+    words = re.findall(r"[^\W\d_]+", folded.casefold())[-_MOST_WORDS:]
+    if len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words) \
+            or any(_goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
+        return True
     pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
     late = pieces[-8:]
     return len(late) > 3 and len(set(late)) <= len(late) // 2
+
+
+def _goes_round(words: Sequence[str], every: int) -> bool:
+    """Whether a text ends in the same few words again and again, the last time perhaps cut."""
+    last = words[-max(3 * every - 1, 5):]
+    return len(last) > every + 3 and last[every:] == last[:-every]
 
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.

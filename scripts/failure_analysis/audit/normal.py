@@ -168,7 +168,20 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
             or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
-            or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b)))
+            or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
+            or a != b and (bool(_LITERAL.search(b)) or _copies(a, question)))
+
+
+# A value of a program behind its name.
+_LITERAL = re_compile(r"[:=]\s*(?:true|false|null|none|nil)\b", re.I)
+_REWRITES = re_compile(r"\b(?:(?:re)?writ|convert|fix|correct|format|normali[sz]|capitali|translat|"
+                       r"styl|spell|turn|transform)\w*\b", re.I)
+
+
+def _copies(answer: str, question: str) -> bool:
+    """Whether an answer is what the question gives at its end to be written otherwise."""
+    return len(answer) > 2 and question.rstrip(" .?!\"'`”)").endswith(answer) \
+        and bool(_REWRITES.search(question))
 
 
 def _is_code(text: str, question: str) -> bool:
@@ -208,10 +221,13 @@ def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,
     if isinstance(a, str) and isinstance(b, str):
         return text(a, b)
     if not typed and isinstance(a, str) != isinstance(b, str) and is_number(
-            b if isinstance(a, str) else a):
+            b if isinstance(a, str) else a) and not _ZEROS.match(a if isinstance(a, str) else b):
         numbers = [values.number(str(value)) for value in (a, b)]
         return all(numbers) and numbers[0] == numbers[1]
     return a == b
+
+
+_ZEROS = re_compile(r"0\d+$")  # no number, or it would have none of them
 
 
 def written(value: Any) -> str:

@@ -78,6 +78,7 @@ _SAYS_NO = re_compile(
     rf"(?:{_DONE}|affected|made)\b|(?:\w+ ){{0,3}}(?:was |were |has |"
     rf"is )?not(?: been)? (?:{_DONE})\b|"
     r"(?:https?[ /\d.]*)?4(?:0[0-9]|1\d|2[2-9]) (?:\w+ ){0,4}(?:missing|invalid|required|expired|"
+    r"frozen|locked|disabled|closed|read-only|blocked|suspended|archived|embargo\w*|protected|"
     r"errors?|fail\w*|unsupported)\b|"
     r"(?:please |you (?:must|need to|have to) (?:be )?)(?:sign|log)(?:ged)? ?in\b|"
     r"(?:your )?(?:session|token|login) (?:has |is )?expired\b|(?:log|sign)[ -]?in required\b|"
@@ -179,7 +180,9 @@ def failed(made: Made) -> bool:
     lines = made.result.strip().split("\n")
     while len(lines) > 1 and lines[-1].startswith("hint:"):
         lines.pop()
-    return len(lines[-1]) <= 300 and bool(_REFUSED.search(lines[-1])) or _one_refused(made, lines)
+    refused = _REFUSED.search(lines[-1]) if len(lines[-1]) <= 300 else None
+    return bool(refused) and not (_UNDOES.search(refused[0]) and _UNDOES.search(command(made))) \
+        or _one_refused(made, lines)
 
 
 def _one_refused(made: Made, lines: Sequence[str]) -> bool:

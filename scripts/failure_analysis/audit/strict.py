@@ -250,7 +250,8 @@ def _owes_no_word(item: Item, row: Seen) -> bool:
     """Whether a row failed for what its calls decide, or beside it for what it said alone, in words
     with which another one passed after the same calls."""
     beside = dimensions.beside_calls(row)
-    return all(map(dimensions.of_words, beside)) and (not beside or any(
+    return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside) \
+        and (not beside or any(
         other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
         and [made.arguments for made in other.made] == [made.arguments for made in row.made]
         for other in item.rows))
