@@ -52,7 +52,8 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
-_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S")
+_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?"
+                       r"(?:[(=–—→-]|for ) ?[a-z]")
 _KEYS = re.compile(
     r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
     r" five| following| \d+)* (?:json )?(?:keys?|fields?|properties)(?: named| called)?:? "
@@ -112,11 +113,12 @@ def _in_text(text: str) -> Iterator[list[str]]:
     if span := _LETTERS.search(text):
         yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
     if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
-            _LETTERED.findall(text)))) > 1:
+            map("".join, _LETTERED.findall(text))))) > 1:
         yield letters
     for found in _CLOSED.finditer(text):
         listed = next(filter(None, found.groups()))
-        around = text[max(0, found.start() - 20):found.end() + 8]
+        around = text[max(0, found.start() - 20):found.start()].replace("...", "") \
+            + text[found.start():found.end() + 8]
         members = _members(listed)
         if len(members) > 1 and not _OPEN.search(around) \
                 and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):

@@ -295,9 +295,9 @@ def _repeats_itself(text: str) -> bool:
     tail = folded[-40:]
     if len(tail) == 40 and folded.count(tail) > 2:
         return True
-    words = re.findall(r"[^\W\d_]+", folded.casefold())[-_MOST_WORDS:]
-    if len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words) \
-            or any(_goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
+    words = re.findall(r"\w+", folded.casefold())[-_MOST_WORDS:]
+    prose = len(words) > _FEWEST_WORDS and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:])
+    if prose and len(set(words)) * 3 <= len(words) or any(_goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
         return True
     pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
     late = pieces[-8:]
@@ -306,8 +306,9 @@ def _repeats_itself(text: str) -> bool:
 
 def _goes_round(words: Sequence[str], every: int) -> bool:
     """Whether a text ends in the same few words again and again, the last time perhaps cut."""
-    last = words[-max(3 * every - 1, 5):]
-    return len(last) > every + 3 and last[every:] == last[:-every]
+    last = words[-(most := max(3 * every, 5)):]
+    return len(last) == most and last[every:] == last[:-every] and not any(
+        map(str.isdecimal, last))
 
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.

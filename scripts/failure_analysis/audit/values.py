@@ -83,10 +83,25 @@ def unit(text: str) -> str:
     text = " ".join(text.strip().strip(".").split()).casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
+    if found := _POWER.fullmatch(text):
+        power = "²" if (found[1] or found[4] or found[5])[-1] in "2²" or (found[1] or "")[:2] == "sq" \
+            else "³"
+        return f"{unit(found[2] or found[3])}{power}"
     single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
     return _UNIT_OF.get(single, single)
 
 
+# A unit to a power: `square metres`, `cm^3`, `m²`.
+_POWER = re_compile(r"(square|sq\.?|cubic|cu\.?) ([^\W\d_]+)|([^\W\d_]+?)(?:\^?([23])|([²³]))")
+
+
+def powers(text: str) -> str:
+    """A text with the units that it names to a power in one word each."""
+    return _POWER_SAID.sub(lambda found: unit(found[0]), text) \
+        if "qua" in text or "ubic" in text or "sq" in text else text
+
+
+_POWER_SAID = re_compile(r"\b(?:square|sq|cubic) [a-z]+\b")
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
            "october", "november", "december")
 _MONTH = r"([a-z]{3,9})\.?"
