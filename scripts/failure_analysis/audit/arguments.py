@@ -87,7 +87,9 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     numbers = [number(str(value)) if isinstance(value, str) or is_number(value) else None
                for value in (a, b)]
     if all(numbers):
-        return numbers[0] == numbers[1]
+        return numbers[0] == numbers[1] and not (capitals and any(
+            isinstance(one, str) and one[:1] == "0" and one.isdecimal() and len(one) > 1
+            for one in (a, b)))
     if isinstance(a, str) != isinstance(b, str):
         a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
                 for value in (a, b))

@@ -335,6 +335,18 @@ BROKE_SIGNS = (*NETWORK_SIGNS, "enospc", "enomem", "emfile", "no space", "alloca
                "too many open", "read-only")
 
 
+_LACKS = re.compile(r"^\W*(?:/\w+)*/?(?:ba|da|z)?sh: (?:line )?(?:\d+: )?([\w.+-]+): (?:command )?"
+                    r"not found\W*$|^\W*(?:/\w+)*/env: \W?([\w.+-]+)\W{1,2} ?no such file|"
+                    r"^\W*make: ([\w.+-]+): (?:command not|no such file)", re.I | re.M)
+
+
+def lacks(log: str, answer: str) -> bool:
+    """Whether a check says that a program is not there which the answer does not call."""
+    found = _LACKS.search(log)
+    return found is not None and not re.search(
+        rf"\b{re.escape(next(filter(None, found.groups())))}\b", answer)
+
+
 def starved(log: str) -> bool:
     """Whether the log of tests says that their machine had no room left."""
     return bool(_STARVED.search(log))

@@ -9,6 +9,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
     dimensions,
+    golds,
     read_back,
     required,
     shell,
@@ -175,7 +176,11 @@ def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
         if left else []
     if told and len(left) < len(due):  # a part was done, and may be what is told
-        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)]
+        held = " ".join(map(_all_of, shell.wrote(row)))
+        names = [name.casefold() for one in left for name in golds.scalars(one.call.arguments)
+                 if len(name) > len("the") and name.casefold() not in held]
+        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)
+                or any(map(one.casefold().__contains__, names))]
     spare = told and [one for one in shell.wrote(row)
                       if not any(required.fulfils(one, call) for call in due)]
     for one in left if told else ():

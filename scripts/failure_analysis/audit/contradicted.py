@@ -116,7 +116,8 @@ def cut_word(item: Item, whole: Whole) -> Fault | None:
     for text in texts:
         for word in _going_on(record, text):
             rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
-                rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
+                rf"(?<!\w){re.escape(word)}(?!\w)", "\n".join((row.answer[:2_000], *(
+                    one for made in row.made for one in golds.scalars(made.arguments)))), re.I)]
             if agreed(item, rows):
                 return Fault("What is expected breaks off within a word that most failing answers "
                              "say whole.", sides(item, item.expected, variant(

@@ -2,9 +2,9 @@
 
 import re
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from failure_analysis.audit import asks, golds
+from failure_analysis.audit import asks, golds, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import ODD, Fault, agreed, final, judged_models, sides
@@ -76,7 +76,7 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
             and counts["not_number"] <= max(1, ODD * counts["wanted"]):
         return Fault("The question asks for a number and what is expected is none.",
                      sides(item, gold))
-    return _other_than_asked(item, gold) if gold is not None else None
+    return gold is not None and _other_than_asked(item, gold) or _one_number(item)
 
 
 def _other_than_asked(item: Item, gold: str) -> Fault | None:
@@ -117,6 +117,33 @@ def _no_number(item: Item, gold: str, sentence: str) -> Fault | None:
         return None
     return Fault("The question asks for a number, and what is expected is none.",
                  sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+
+
+_ONE_NUMBER = re.compile(r"\b(?:as|give|with|write|return|is) (?:only )?(?:an?|one|the|single) "
+                         r"(?:single |whole )?(?:number|integer)\b|\b(?:which|what) integer\b|"
+                         r"\bin (?:digits|figures)\b|\bnumber only\b|\bhow many\b", re.I)
+
+
+def _one_number(item: Item) -> Fault | None:
+    """One number is asked for in so many words and what is expected is a list or a text, where most
+    models, two or more, are failed for one same number and nobody passes."""
+    gold = golds.plain(item.expected)
+    listed = isinstance(item.expected, list) and len(item.expected) > 1
+    if not (listed or gold is not None and golds.kind(gold) == "text") \
+            or any(row.outcome == "pass" for row in item.rows) \
+            or not (asked := _ONE_NUMBER.search(item.question)) or golds.options(item.question) \
+            or not listed and asked[0].casefold() == "how many":
+        return None
+    said: dict[Any, list[Seen]] = {}
+    for row in item.rows:
+        if row.outcome == "fail" and (value := values.number(final(row.answer))):
+            said.setdefault(value[0], []).append(row)
+    rows = max(said.values(), key=len, default=[])
+    if not agreed(item, rows) or 3 * len({row.model for one in said.values() for row in one}) \
+            < 2 * len(judged_models(item)) or listed and final(rows[0].answer) in item.texts:
+        return None
+    return Fault("The question asks for one number, and what is expected is none.", sides(
+        item, item.expected, variant("failed", rows[0].answer, rows)), rows)
 
 
 def _may_be(asked: _Asked, gold: str) -> bool:

@@ -207,6 +207,8 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or checked.not_begun(row)
+        or not row.made and len(row.judge) < _LONGEST_STEP and ": " in row.judge
+        and broken.lacks(row.judge, row.answer)
         or 0 < len(row.judge) < _LONGEST_STEP and not row.made \
         and wording.has_any(row.judge, broken.BROKE_SIGNS) and (
             broken.not_built(row.judge) or broken.starved(row.judge) and all(

@@ -169,7 +169,7 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
             or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
-            or a != b and (bool(_LITERAL.search(b)) or _copies(a, question)))
+            or bool(_LITERAL.search(b)) or a != b and _copies(a, question))
 
 
 # A value of a program behind its name.
