@@ -54,6 +54,9 @@ _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
 _LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?"
                        r"(?:[(=–—→-]|for ) ?[a-z]")
+# Numbers or codes one after the other.
+_CODES = re.compile(r"(?<![\w,-])(?:[A-Z]{0,3}\d{1,4},? (?:or |and )?){1,9}(?:(?<=or )|(?<=, )|(?<=and ))"
+                    r"[A-Z]{0,3}\d{1,4}(?![\w-]|[.,]\d)")
 _KEYS = re.compile(
     r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
     r" five| following| \d+)* (?:json )?(?:keys?|fields?|properties)(?: named| called)?:? "
@@ -101,11 +104,15 @@ def _lists(item: Item) -> Iterator[list[str]]:
             made.result for row in item.rows for made in row.made
             if len(made.result) < LONGEST_RESULT and (made.failed or "|" in made.result))):
         yield from _in_text(text if text == item.question else _NONE_OF.sub("", text))
+    for terms in dict.fromkeys(row.terms for row in item.rows if row.terms):
+        yield from _in_text(terms, named=True)
+        yield from (re.findall(r"[\w-]+", found[0].replace(" or ", ", ").replace(" and ", ", "))
+                    for found in _CODES.finditer(terms))
     yield from _told(item)
 
 
-def _in_text(text: str) -> Iterator[list[str]]:
-    """The closed lists of a text."""
+def _in_text(text: str, named: bool = False) -> Iterator[list[str]]:
+    """The closed lists of a text; with `named` those too that only say what things there are."""
     if not wording.has_any(text, _SIGNS):
         return
     yield from (list(map(normal.written, said)) for found in _ENUM.findall(text)
@@ -121,7 +128,7 @@ def _in_text(text: str) -> Iterator[list[str]]:
             + text[found.start():found.end() + 8]
         members = _members(listed)
         if len(members) > 1 and not _OPEN.search(around) \
-                and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):
+                and not (_ARE.match(found[0]) and not (named or re.search(r"\bor\b", listed))):
             yield members
 
 

@@ -15,7 +15,7 @@ _FAILS = re.compile(
     r"\b(?:[Ff]ail(?:ed|ures?)?|[Ee]rrors)\s*[:=]\s*([1-9]\d*)\b|"
     r"^(?:--- )?FAIL(?:ED|URES?)?\b(?! ?[:=] ?0)|\bFAILED \(|\btest result: FAILED|"
     r"^not ok\b|^\s*[✕✗✘] |\b[Bb](?:UILD FAIL|uild (?:FAIL|fail))|"
-    r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\])?: |^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
+    r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\]|: (?:aborting|could not compile))|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
     r"\bexit(?:ed)?(?: with)?(?: code| status)?[:= ]+[1-9]\d{0,2}\b", re.M)
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?))? "
                     r"(?:pass(?:ed|es|ing)?|ok|succeeded|green)\b", re.I)
@@ -91,7 +91,7 @@ _TIMES_SIGNS = (" '", ' "', "' ", '" ', "time", "TIME", "Time")
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
                   r"^\W*(?:FAIL|PASS)(?:ED)?\b|\b(?i:build) (?:FAIL|SUCC|fail|succ)|"
-                  r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\])?: |"
+                  r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\]|: (?:aborting|could not compile))|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
 _LOG_WORDS = ("error", "uild ", "test", "Test", "ok ", "passed", "failed", "Error", "Traceback (", "FAIL", "PASS")
 # A line that begins the log of a later run of the same tests.

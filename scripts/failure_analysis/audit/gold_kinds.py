@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from failure_analysis.audit import asks, golds, values
+from failure_analysis.audit import asks, golds, normal, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import ODD, Fault, agreed, final, judged_models, sides
@@ -136,7 +136,8 @@ def _one_number(item: Item) -> Fault | None:
         return None
     said: dict[Any, list[Seen]] = {}
     for row in item.rows:
-        if row.outcome == "fail" and (value := values.number(final(row.answer))):
+        if row.outcome == "fail" and (value := values.number(
+                normal.core(final(row.answer) or row.answer))):
             said.setdefault(value[0], []).append(row)
     rows = max(said.values(), key=len, default=[])
     if not agreed(item, rows) or 3 * len({row.model for one in said.values() for row in one}) \

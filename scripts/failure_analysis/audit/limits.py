@@ -9,6 +9,7 @@ from failure_analysis.audit import golds, required, values, wording
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.whole import Whole
 
 _COUNTS = re.compile(r"\bhow many\b|\bnumbers? of\b|\bsum\b|\bproduct\b|\btotal|\bcount|"
@@ -127,9 +128,12 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
     the argument is named for, or no multiple of what it must be one of; nobody passed."""
     if not isinstance(item.expected, dict | list):
         return None
-    most = list(_AT_MOST.finditer(item.question))
-    steps = _HUNDREDS.search(item.question)
-    if not (most or steps) or any(row.outcome == "pass" for row in item.rows):
+    if any(row.outcome == "pass" for row in item.rows):
+        return None
+    text = " ".join((item.question, *dict.fromkeys(row.terms for row in item.rows)))
+    most, steps = list(_AT_MOST.finditer(text)), _HUNDREDS.search(text)
+    ranges = list(_RANGE.finditer(text))
+    if not (most or steps or ranges):
         return None
     for call in required.required(item.expected) or ():
         numbers = {key: value for key, value in call.arguments.items()
@@ -137,6 +141,9 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
         for key, value in numbers.items():
             over = any(key.casefold().rstrip("s") == found["of"].casefold()
                        and value > int(found[1]) for found in most)
+            over = over or any(_names(found["of"], key) and not (
+                int(found["low"]) <= value <= int(found["high"])) for found in ranges) and _kept(
+                    item, call, key, ranges)
             step = 0
             if steps and re.search(r"amount|bonus|price|sum|value|quantity|qty|count", key, re.I):
                 step = _STEP.get((steps[1] or "").lower()) or int(steps[2] or steps[3])
@@ -144,6 +151,26 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
                 return Fault(f"{key} is to be a number that the question does not allow.",
                              sides(item, item.expected))
     return None
+
+
+_RANGE = re.compile(r"\b(?P<of>[A-Za-z]{3,})\b[^.;\n]{0,40}?\b(?:from|between) (?P<low>\d{1,6}) "
+                    r"(?:and|to) (?P<high>\d{1,6})\b")
+
+
+def _names(thing: str, key: str) -> bool:
+    """Whether an argument is named for a thing, if only by its beginning (`qty`, `quantities`)."""
+    one, other = thing.casefold(), key.casefold().rpartition("_")[2]
+    return one[:4] == other[:4] or (one[:3], other) in (("qua", "qty"), ("num", "no"), ("cou", "n"),
+                                                        ("amo", "amt"))
+
+
+def _kept(item: Item, call: Call, key: str, ranges: list[re.Match[str]]) -> bool:
+    """Whether two models, half of all, give this argument a number within such a range."""
+    return agreed(item, [row for row in item.rows if row.outcome == "fail" and any(
+        made.tool == call.name and isinstance(made.arguments, dict)
+        and type(value := made.arguments.get(key)) in (int, float)
+        and any(_names(found["of"], key) and int(found["low"]) <= value <= int(found["high"])
+                for found in ranges) for made in row.made)])
 
 
 RULES = (("gold_ruled_out", ruled_out), ("gold_below_zero", below_zero),

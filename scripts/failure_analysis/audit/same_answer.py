@@ -25,7 +25,7 @@ _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re_compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
-                                r"efficien|steps|turns|\bcalls\b", re.I)
+                                r"efficien|steps|turns", re.I)
 # What it is called where calls decide it, which a row without any may not have recorded.
 _OF_THE_CALLS = re_compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
