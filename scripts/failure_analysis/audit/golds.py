@@ -92,6 +92,11 @@ def inner(expected: dict) -> Any:
         and set(state) & {*ANSWERS} else None
 
 
+def nothing_to_say(expected: Any) -> bool:
+    """Whether it is written down that nothing has to be said beside the calls."""
+    return isinstance(expected, dict) and any(expected.get(name) == [] for name in SAID)
+
+
 def folded(text: str) -> str:
     """A short text without case, white space, quotes and closing punctuation."""
     return " ".join(text.split()).strip(" .!\"'`“”‘’").casefold()

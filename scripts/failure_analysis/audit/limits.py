@@ -9,7 +9,6 @@ from failure_analysis.audit import golds, required, values, wording
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
-from failure_analysis.audit.required import Call
 from failure_analysis.audit.whole import Whole
 
 _COUNTS = re.compile(r"\bhow many\b|\bnumbers? of\b|\bsum\b|\bproduct\b|\btotal|\bcount|"
@@ -141,9 +140,10 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
         for key, value in numbers.items():
             over = any(key.casefold().rstrip("s") == found["of"].casefold()
                        and value > int(found[1]) for found in most)
-            over = over or any(_names(found["of"], key) and not (
-                int(found["low"]) <= value <= int(found["high"])) for found in ranges) and _kept(
-                    item, call, key, ranges)
+            over = over or ranges and _out_of(ranges, key, value) and agreed(item, [
+                row for row in item.rows for made in row.made if made.tool == call.name
+                and type(given := made.arguments.get(key)) in (int, float)
+                and not _out_of(ranges, key, given)])
             step = 0
             if steps and re.search(r"amount|bonus|price|sum|value|quantity|qty|count", key, re.I):
                 step = _STEP.get((steps[1] or "").lower()) or int(steps[2] or steps[3])
@@ -155,22 +155,17 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
 
 _RANGE = re.compile(r"\b(?P<of>[A-Za-z]{3,})\b[^.;\n]{0,40}?\b(?:from|between) (?P<low>\d{1,6}) "
                     r"(?:and|to) (?P<high>\d{1,6})\b")
+_SHORT_NAMES = {"qty": "quantity", "no": "number", "amt": "amount", "num": "number"}
 
 
-def _names(thing: str, key: str) -> bool:
-    """Whether an argument is named for a thing, if only by its beginning (`qty`, `quantities`)."""
-    one, other = thing.casefold(), key.casefold().rpartition("_")[2]
-    return one[:4] == other[:4] or (one[:3], other) in (("qua", "qty"), ("num", "no"), ("cou", "n"),
-                                                        ("amo", "amt"))
-
-
-def _kept(item: Item, call: Call, key: str, ranges: list[re.Match[str]]) -> bool:
-    """Whether two models, half of all, give this argument a number within such a range."""
-    return agreed(item, [row for row in item.rows if row.outcome == "fail" and any(
-        made.tool == call.name and isinstance(made.arguments, dict)
-        and type(value := made.arguments.get(key)) in (int, float)
-        and any(_names(found["of"], key) and int(found["low"]) <= value <= int(found["high"])
-                for found in ranges) for made in row.made)])
+def _out_of(ranges: list[re.Match[str]], key: str, value: float) -> bool | None:
+    """Whether a number is out of the range of the thing for which its argument is named, if only by
+    the beginning of its name; None where there is none."""
+    name = key.casefold().rpartition("_")[2]
+    mine = [found for found in ranges
+            if found["of"].casefold()[:4] == _SHORT_NAMES.get(name, name)[:4]]
+    return not any(int(found["low"]) <= value <= int(found["high"]) for found in mine) \
+        if mine else None
 
 
 RULES = (("gold_ruled_out", ruled_out), ("gold_below_zero", below_zero),

@@ -129,17 +129,16 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
         verdicts[called(rows[0])].update(row.outcome for row in rows)
     passed = [row for row in item.rows if row.outcome == "pass"]
     by_calls: dict[tuple[str, str], list[Seen]] = defaultdict(list)
-    waits = {(called(row), normal.key(row.answer)) for row in passed if _only_waits(row)} \
-        if any("fail" in said for said in verdicts.values()) else set()
-    free = once(lambda: not asks.forms(item.question) & _FORM)
+    waits = once(lambda: set() if asks.forms(item.question) & _FORM else {
+        (called(row), normal.key(row.answer, case=True)) for row in passed if _only_waits(row)})
     for rows in acting:
         if {"pass", "fail"} <= verdicts[called(rows[0])]:
             by_calls[called(rows[0]), normal.key(rows[0].answer)] += [
                 row for row in rows if row.outcome == "pass" or row.scores and (
                     rows[0].spoken and dimensions.about_calls(row)
                     or same_form.said_it_all(row, passed)) or _only_waits(row) and (
-                        not row.scores or (called(row), normal.key(row.answer)) in waits
-                        and free())]
+                        not row.scores
+                        or (called(row), normal.key(row.answer, case=True)) in waits())]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
     if groups:
         yield _contradiction(item, "same_calls", groups,
