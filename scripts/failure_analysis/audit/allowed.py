@@ -52,11 +52,9 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
-_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?"
-                       r"(?:[(=–—→-]|for ) ?[a-z]")
-# Numbers or codes one after the other.
-_CODES = re.compile(r"(?<![\w,-])(?:[A-Z]{0,3}\d{1,4},? (?:or |and )?){1,9}(?:(?<=or )|(?<=, )|(?<=and ))"
-                    r"[A-Z]{0,3}\d{1,4}(?![\w-]|[.,]\d)")
+_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|"
+                       r"(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?(?:[(=–—→-]|for ) ?[a-z]")
+_OR = re.compile(r"(?<![\w,-])[\w-]+(?:, [\w-]+)*,? or [\w-]+(?![\w-]|[.,]\d)")
 _KEYS = re.compile(
     r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
     r" five| following| \d+)* (?:json )?(?:keys?|fields?|properties)(?: named| called)?:? "
@@ -106,8 +104,7 @@ def _lists(item: Item) -> Iterator[list[str]]:
         yield from _in_text(text if text == item.question else _NONE_OF.sub("", text))
     for terms in dict.fromkeys(row.terms for row in item.rows if row.terms):
         yield from _in_text(terms, named=True)
-        yield from (re.findall(r"[\w-]+", found[0].replace(" or ", ", ").replace(" and ", ", "))
-                    for found in _CODES.finditer(terms))
+        yield from (_members(found) for found in _OR.findall(terms))
     yield from _told(item)
 
 
@@ -160,7 +157,7 @@ def _members(listed: str) -> list[str]:
 
 def _is_one(text: str, allowed: Sequence[str]) -> bool:
     """Whether a value is a member of a list, or begins with the last, which may be longer."""
-    return any(golds.folded(text) == golds.folded(one) or alike(text, one, "")
+    return any(golds.folded(text).strip("()") == golds.folded(one) or alike(text, one, "")
                for one in allowed) or golds.folded(text).startswith(f"{golds.folded(allowed[-1])} ")
 
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import Any, Literal
 
-from failure_analysis.audit.values import digits, duration, moment, number
+from failure_analysis.audit.values import ZEROS, digits, duration, moment, number
 from failure_analysis.datapoint import is_number
 from failure_analysis.patterns import re_compile
 from failure_analysis.tool_checks import parsed_arguments
@@ -87,9 +87,8 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     numbers = [number(str(value)) if isinstance(value, str) or is_number(value) else None
                for value in (a, b)]
     if all(numbers):
-        return numbers[0] == numbers[1] and not (capitals and any(
-            isinstance(one, str) and one[:1] == "0" and one.isdecimal() and len(one) > 1
-            for one in (a, b)))
+        return numbers[0] == numbers[1] and not (capitals and (
+            ZEROS.match(str(a)) or ZEROS.match(str(b))))
     if isinstance(a, str) != isinstance(b, str):
         a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
                 for value in (a, b))
@@ -144,8 +143,9 @@ def _sorted(arguments: dict) -> dict:
                 of_length[len(value)].append(name)
     result = arguments | lines if of_length or lines else arguments
     for names in of_length.values():
-        if not all((_SET.search(_of(arguments, name)) or name.endswith("s") and _are_ids(arguments[name]))
-                   and not _STEP.search(name) for name in map(str, names)) \
+        if not all((_SET.search(_of(arguments, name))
+                    or name.endswith("s") and _are_ids(arguments[name])) and not _STEP.search(name)
+                   for name in map(str, names)) \
                 or any(isinstance(one, dict | list) for name in names for one in arguments[name]):
             continue
         names.sort(key=str)

@@ -8,14 +8,15 @@ from functools import lru_cache
 from failure_analysis.audit import required, shell, wording
 from failure_analysis.audit.seen import Made, Seen
 
+_NOT_BUILT = (r"\b(?:BUILD|[Bb]uild) (?:FAIL|fail)|^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|"
+              r"^error(?:\[E\d+\]|: (?:aborting|could not compile))")
 # What tests say of themselves: pytest, unittest, jest, go, cargo, rspec, junit and their like.
 _FAILS = re.compile(
     r"\b([1-9]\d{0,8}) (?:(?:tests?|checks?|examples?|specs?|cases?|assertions?) )?"
     r"(?:fail(?:ed|ures?|ing|s)?|errors?)\b|"
     r"\b(?:[Ff]ail(?:ed|ures?)?|[Ee]rrors)\s*[:=]\s*([1-9]\d*)\b|"
     r"^(?:--- )?FAIL(?:ED|URES?)?\b(?! ?[:=] ?0)|\bFAILED \(|\btest result: FAILED|"
-    r"^not ok\b|^\s*[✕✗✘] |\b[Bb](?:UILD FAIL|uild (?:FAIL|fail))|"
-    r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\]|: (?:aborting|could not compile))|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
+    r"^not ok\b|^\s*[✕✗✘] |" + _NOT_BUILT + r"|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
     r"\bexit(?:ed)?(?: with)?(?: code| status)?[:= ]+[1-9]\d{0,2}\b", re.M)
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?))? "
                     r"(?:pass(?:ed|es|ing)?|ok|succeeded|green)\b", re.I)
@@ -90,10 +91,10 @@ _TIMES = re.compile(r"\d (?:times? ?)?['\"]|\d times?\b", re.I)  # in each such 
 _TIMES_SIGNS = (" '", ' "', "' ", '" ', "time", "TIME", "Time")
 _WORDS_APART = 2
 _LOG = re.compile(r"\b(?:py|unit)?tests?\b|\bTests?\b|^(?:not )?ok \d|\b\d+ (?:passed|failed)\b|"
-                  r"^\W*(?:FAIL|PASS)(?:ED)?\b|\b(?i:build) (?:FAIL|SUCC|fail|succ)|"
-                  r"^[\w./\\-]+[:(]\d+\S*:? (?:fatal )?error\b|^error(?:\[E\d+\]|: (?:aborting|could not compile))|"
+                  r"^\W*(?:FAIL|PASS)(?:ED)?\b|\bBUILD SUCC|" + _NOT_BUILT + r"|"
                   r"\bcases passed\b|^(?:E +|failed: )?(?:\w+\.)*\w*Error\b|^Traceback \(", re.M)
-_LOG_WORDS = ("error", "uild ", "test", "Test", "ok ", "passed", "failed", "Error", "Traceback (", "FAIL", "PASS")
+_LOG_WORDS = ("error", "uild ", "test", "Test", "ok ", "passed", "failed", "Error", "Traceback (",
+              "FAIL", "PASS")
 # A line that begins the log of a later run of the same tests.
 _LATER_RUN = re.compile(r"^\W*(?:re-?run|(?:test )?run (?:[2-9]|\d\d)|(?:second|third|last|final|"
                         r"latest) (?:test )?run|attempt (?:[2-9]|\d\d)|after (?:the )?(?:fix|edit|"

@@ -14,8 +14,8 @@ _RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pas
                     r"valid|\bem\b|\bf1\b|resolved|goal|verdict|judg|grade|gold|result|\btests?\b",
                     re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
-_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|faith|exact|semantic|"
-                  r"\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|words?|"
+_HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
+                  r"faith|\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|words?|"
                   r"phrases?|points?)\b", re.I)
 _FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 _CALLS = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid|"

@@ -98,8 +98,8 @@ def _other_than_asked(item: Item, gold: str | None) -> Fault | None:
 
 
 def _no_number(item: Item, gold: str | None, sentence: str) -> Fault | None:
-    """A number or a year is asked for and the gold holds none, or one in so many words and the gold
-    is a text or a list, where most models, two or more, are failed for one."""
+    """A number or a year is asked for and the gold holds none, or one in so many words and that is
+    a text or a list, where most models, two or more, are failed for one."""
     listed = gold is None and isinstance(item.expected, list) and len(item.expected) > 1
     one = bool(_ONE_NUMBER.search(item.question)) and (listed or gold and golds.kind(gold) == "text")
     if not one and (gold is None or not (

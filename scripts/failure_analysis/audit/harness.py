@@ -75,11 +75,10 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     """No answer and no call after an error; or no end recorded, and several models silent, which
     else answer."""
-    if _ungenerated(row, whole) and not _broke(row, item, whole) and len(
-            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1:
-        return True
-    if row.tokens == 0 and not row.termination and _ungenerated(row, whole) and any(
-            one.termination for one in item.rows):
+    if _ungenerated(row, whole) and not _broke(row, item, whole) and (len(
+            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1
+            or row.tokens == 0 and not row.termination and any(
+                one.termination for one in item.rows)):
         return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
@@ -298,8 +297,9 @@ def _repeats_itself(text: str) -> bool:
     if len(tail) == 40 and folded.count(tail) > 2:
         return True
     words = re.findall(r"\w+", folded.casefold())[-_MOST_WORDS:]
-    prose = len(words) > _FEWEST_WORDS and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:])
-    if prose and len(set(words)) * 3 <= len(words) or any(_goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
+    few = len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words)
+    if few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) or any(
+            _goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
         return True
     pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
     late = pieces[-8:]

@@ -153,7 +153,7 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
-_RANGE = re.compile(r"\b(?P<of>[A-Za-z]{3,})\b[^.;\n]{0,40}?\b(?:from|between) (?P<low>\d{1,6}) "
+_RANGE = re.compile(r"(?P<of>[^.;\n]{3,60})\b(?:from|between) (?P<low>\d{1,6}) "
                     r"(?:and|to) (?P<high>\d{1,6})\b")
 _SHORT_NAMES = {"qty": "quantity", "no": "number", "amt": "amount", "num": "number"}
 
@@ -162,8 +162,8 @@ def _out_of(ranges: list[re.Match[str]], key: str, value: float) -> bool | None:
     """Whether a number is out of the range of the thing for which its argument is named, if only by
     the beginning of its name; None where there is none."""
     name = key.casefold().rpartition("_")[2]
-    mine = [found for found in ranges
-            if found["of"].casefold()[:4] == _SHORT_NAMES.get(name, name)[:4]]
+    begins = re.compile(rf"\b{re.escape(_SHORT_NAMES.get(name, name)[:4])}", re.I)
+    mine = [found for found in ranges if begins.search(found["of"])]
     return not any(int(found["low"]) <= value <= int(found["high"]) for found in mine) \
         if mine else None
 

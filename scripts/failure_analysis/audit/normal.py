@@ -221,13 +221,11 @@ def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,
     if isinstance(a, str) and isinstance(b, str):
         return text(a, b)
     if not typed and isinstance(a, str) != isinstance(b, str) and is_number(
-            b if isinstance(a, str) else a) and not _ZEROS.match(a if isinstance(a, str) else b):
+            b if isinstance(a, str) else a) and not values.ZEROS.match(str(a)) \
+            and not values.ZEROS.match(str(b)):
         numbers = [values.number(str(value)) for value in (a, b)]
         return all(numbers) and numbers[0] == numbers[1]
     return a == b
-
-
-_ZEROS = re_compile(r"0\d+$")  # no number, or it would have none of them
 
 
 def written(value: Any) -> str:

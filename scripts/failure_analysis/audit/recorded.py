@@ -16,9 +16,9 @@ ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole num
 EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
     r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
-    r"\ball (?:the |its )?(?:digits|decimals)\b|\b(?:keep|with|including) (?:all |both |the |its )*"
-    r"(?:decimals|cents|digits|places)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b",
-    re.IGNORECASE)
+    r"\ball (?:the |its )?(?:digits|decimals)\b|"
+    r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|\b(?:do not|don't|never) round\b|"
+    r"\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
                     r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
 _PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\babbreviat|"
@@ -144,10 +144,8 @@ def made_number(item: Item) -> Found | None:
 
 def _words_of(texts: list[str]) -> Iterator[str]:
     """Texts, and of a command in a shell its words that are names with digits."""
-    for text in texts:
-        yield text
-        if " -" in text and any(map(str.isdigit, text)):
-            yield from re.findall(r"(?<![\w./-])[A-Za-z][\w-]*\d[\w-]*(?![\w./-])", text)
+    yield from (word for text in texts for word in (text, *(re.findall(
+        r"(?<![\w./-])[A-Za-z][\w-]*\d[\w-]*(?![\w./-])", text) if " -" in text else ())))
 
 
 def _is_coarse(number: str, text: str) -> bool:

@@ -84,8 +84,8 @@ def seen(row: Mapping[str, Any]) -> Seen:
         if messages and messages[0].get("role") in ("system", "developer") else "")
 
 
-_TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|\b(?:from|between|at most|than|to) \d|"
-                   r"s are [\w'\"`]+,|\bmust be\b|\|")
+_TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|"
+                   r"\b(?:from|between|at most|than|to) \d|s are [\w'\"`]+,|\bmust be\b|\|")
 _MOST_TERMS, _LONGEST_TERM = 2_000, 300
 
 
