@@ -274,6 +274,3 @@ def test_the_object_of_a_call_that_is_left(answer: str, claims: bool) -> None:
     assert bool(claimed._credited(row, due)) is claims
 
 
-def test_what_a_question_gives_to_be_written_otherwise() -> None:
-    assert normal._copies("iban de89", "Correct the spelling: iban de89")
-    assert not normal._copies("Loire", "Which is longer, the Rhine or the Loire?")

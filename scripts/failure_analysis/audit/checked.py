@@ -16,7 +16,8 @@ _FAILS = re.compile(
     r"(?:fail(?:ed|ures?|ing|s)?|errors?)\b|"
     r"\b(?:[Ff]ail(?:ed|ures?)?|[Ee]rrors)\s*[:=]\s*([1-9]\d*)\b|"
     r"^(?:--- )?FAIL(?:ED|URES?)?\b(?! ?[:=] ?0)|\bFAILED \(|\btest result: FAILED|"
-    r"^not ok\b|^\s*[✕✗✘] |" + _NOT_BUILT + r"|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
+    r"^not ok\b|^\s*[✕✗✘] |" + _NOT_BUILT +
+    r"|^(?:E +|failed: )?(?:\w+\.)*[A-Z]\w*Error\b(?= *[:(]|\s*$)|"
     r"\bexit(?:ed)?(?: with)?(?: code| status)?[:= ]+[1-9]\d{0,2}\b", re.M)
 _SHARE = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})(?: (?:tests?|checks?|cases?))? "
                     r"(?:pass(?:ed|es|ing)?|ok|succeeded|green)\b", re.I)

@@ -15,8 +15,8 @@ _RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pas
                     re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
 _HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
-                  r"faith|\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|words?|"
-                  r"phrases?|points?)\b", re.I)
+                  r"faith|\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|"
+                  r"words?|phrases?|points?)\b", re.I)
 _FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 _CALLS = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid|"
                     r"\bpage\b|\bfiles?\b|record|\benv|world|ledger|inventory", re.I)

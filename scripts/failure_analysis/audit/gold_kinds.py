@@ -101,7 +101,8 @@ def _no_number(item: Item, gold: str | None, sentence: str) -> Fault | None:
     """A number or a year is asked for and the gold holds none, or one in so many words and that is
     a text or a list, where most models, two or more, are failed for one."""
     listed = gold is None and isinstance(item.expected, list) and len(item.expected) > 1
-    one = bool(_ONE_NUMBER.search(item.question)) and (listed or gold and golds.kind(gold) == "text")
+    one = listed and golds.wants_number(sentence) or bool(_ONE_NUMBER.search(item.question)) and (
+        listed or gold is not None and golds.kind(gold) == "text")
     if not one and (gold is None or not (
             golds.wants_number(sentence) or _KINDS[0].words.search(sentence))
             or golds.is_any_number(gold) or golds.kind(gold) in ("none", "letter")
@@ -114,7 +115,9 @@ def _no_number(item: Item, gold: str | None, sentence: str) -> Fault | None:
     passed = [row for row in item.rows if row.outcome == "pass"]
     if len(models) < 2 or 3 * len(models) < 2 * len(judged_models(item)) \
             or passed and (one or any(golds.is_any_number(final(row.answer)) for row in passed)) \
-            or len(rows) <= len(passed) or any(final(row.answer) in item.texts for row in rows):
+            or len(rows) <= len(passed) or one and any(
+                normal.core(row.answer) in re.findall(r"[\d.,]*\d", normal.written(item.expected))
+                for row in rows):
         return None
     return Fault("The question asks for a number, and what is expected is none.",
                  sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
@@ -122,7 +125,7 @@ def _no_number(item: Item, gold: str | None, sentence: str) -> Fault | None:
 
 _ONE_NUMBER = re.compile(r"\b(?:as|give|with|write|return|is) (?:only )?(?:an?|one|the|single) "
                          r"(?:single |whole )?(?:number|integer)\b|\b(?:which|what) integer\b|"
-                         r"\bin (?:digits|figures)\b|\bnumber only\b|\bhow many\b", re.I)
+                         r"\bin (?:digits|figures)\b|\bnumber only\b", re.I)
 
 
 def _may_be(asked: _Asked, gold: str) -> bool:

@@ -41,7 +41,10 @@ _LONGEST_STEP, _FEWEST_TOKENS = 500, 50
 _OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
-_MOST_WORDS, _FEWEST_WORDS, _LONGEST_ROUND = 60, 24, 16
+_MOST_WORDS, _FEWEST_WORDS = 60, 24
+# A text that ends in the same few words again and again, the last time perhaps cut.
+_GOES_ROUND = re.compile(r"(?:\b((?:[^\W\d]+ ){3,15}?)\1{2,}|\b((?:[^\W\d]+ ){1,2}?)\2{3,})"
+                         r"(?:\w+ ?){0,15}$")
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -298,19 +301,12 @@ def _repeats_itself(text: str) -> bool:
         return True
     words = re.findall(r"\w+", folded.casefold())[-_MOST_WORDS:]
     few = len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words)
-    if few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) or any(
-            _goes_round(words[:-1], every) for every in range(1, _LONGEST_ROUND)):
+    if few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) \
+            or _GOES_ROUND.search(" ".join(words)):
         return True
     pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
     late = pieces[-8:]
     return len(late) > 3 and len(set(late)) <= len(late) // 2
-
-
-def _goes_round(words: Sequence[str], every: int) -> bool:
-    """Whether a text ends in the same few words again and again, the last time perhaps cut."""
-    last = words[-(most := max(3 * every, 5)):]
-    return len(last) == most and last[every:] == last[:-every] and not any(
-        map(str.isdecimal, last))
 
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.

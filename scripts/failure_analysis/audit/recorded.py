@@ -17,8 +17,8 @@ EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
     r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
     r"\ball (?:the |its )?(?:digits|decimals)\b|"
-    r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|\b(?:do not|don't|never) round\b|"
-    r"\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
+    r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|"
+    r"\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
                     r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
 _PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\babbreviat|"

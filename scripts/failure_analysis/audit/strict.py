@@ -250,13 +250,13 @@ def _owes_no_word(item: Item, row: Seen) -> bool:
     """Whether a row failed for what its calls decide, or beside it for what it said alone, in words
     with which another one passed after the same calls."""
     beside = dimensions.beside_calls(row)
-    if row.answer.strip() and dimensions.state(row) is True and nothing_to_say(item.expected):
-        return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside)
-    return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside) \
-        and (not beside or any(
-        other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
-        and [made.arguments for made in other.made] == [made.arguments for made in row.made]
-        for other in item.rows))
+    return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside) and (
+        not beside
+        or row.answer.strip() != "" and dimensions.state(row) is True
+        and nothing_to_say(item.expected)
+        or any(other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
+               and [made.arguments for made in other.made] == [made.arguments for made in row.made]
+               for other in item.rows))
 
 
 def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:
