@@ -16,7 +16,6 @@ from failure_analysis.audit import (
     gold_kinds,
     harness,
     limits,
-    normal,
     recorded,
     same_answer,
     shell,
@@ -36,8 +35,8 @@ __all__ = ["found"]
     ("Hmm, hmm, hmm, hmm, hmm, hmm, hmm", True),
     ("Wait, no. Wait, no. Wait, no. Wait, no. Wai", True),
     ("I need to check the tide. I need to check the tide. I need to check the tide. I need", True),
-    ("ok so maybe it is so or maybe it is not so and so it is not or it is so and maybe not or so it "
-     "is maybe so or not", True),
+    ("ok so maybe it is so or maybe it is not so and so it is not or it is so and maybe not or so "
+     "it is maybe so or not", True),
     ("Try 17: no. Try 19: no. Try 23: no. Try 29: no. Try", False),
     ("First the sides: 3 and 4. Their squares are 9 and 16, which", False),
     ('{"no":31,"t":"Plate 31"},{"no":32,"t":"Plate 32"},{"no":33,"t":"Pla', False),

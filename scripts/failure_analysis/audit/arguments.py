@@ -104,8 +104,7 @@ def _of(given: dict, key: Any) -> str:
     return named or str(key)
 
 
-_NAMES = ("field", "field_name", "property", "attribute", "column", "setting", "parameter", "key",
-          "option")
+_NAMES = ("field", "field_name", "property", "attribute", "column", "setting", "parameter", "key")
 _VALUE = re_compile(r"(?:new_?)?(?:values?|content)|set_to|to", re.I)
 _VERSION = re_compile(r"version|release|build|revision|chapter|section|clause|firmware", re.I)
 

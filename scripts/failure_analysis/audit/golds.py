@@ -254,9 +254,8 @@ def unended(gold: str) -> bool:
 
 
 _SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
-                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
-                   r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
-                   r"\$\{\w+\}")
+                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|"
+                   r"PLACEHOLDER)[^\]\n]{0,30}\]|\$\{\w+\}")
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
 
 

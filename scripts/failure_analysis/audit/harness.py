@@ -301,12 +301,8 @@ def _repeats_itself(text: str) -> bool:
         return True
     words = re.findall(r"\w+", folded.casefold())[-_MOST_WORDS:]
     few = len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words)
-    if few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) \
-            or _GOES_ROUND.search(" ".join(words)):
-        return True
-    pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
-    late = pieces[-8:]
-    return len(late) > 3 and len(set(late)) <= len(late) // 2
+    return few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) \
+        or _GOES_ROUND.search(" ".join(words)) is not None
 
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.

@@ -169,14 +169,14 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
             or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
-            or bool(_LITERAL.search(b)) or a != b and len(a) > 2 and bool(_REWRITES.search(question))
-            and question.rstrip(" .?!\"'`”)").endswith(a))  # what was to be rewritten
+            or bool(_LITERAL.search(b))
+            or a != b and len(a) > 2 and bool(_REWRITES.search(question)) and question.rstrip(
+                " .?!\"'`”)").endswith(a))  # what was to be rewritten
 
 
 # A value of a program behind its name.
 _LITERAL = re_compile(r"[:=]\s*(?:true|false|null|none|nil)\b", re.I)
-_REWRITES = re_compile(r"\b(?:(?:re)?writ|convert|fix|correct|format|normali[sz]|capitali|translat|"
-                       r"styl|spell|turn|transform)\w*\b", re.I)
+_REWRITES = re_compile(r"\b(?:(?:re)?writ|conver|fix|correct|format|normali|spell|turn)", re.I)
 
 
 def _is_code(text: str, question: str) -> bool:

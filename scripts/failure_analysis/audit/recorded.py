@@ -35,6 +35,7 @@ _IN_GROUPS = re.compile(r"\b[A-Z]{2}\d\d(?: [\dA-Z]{4}){2,8}(?: [\dA-Z]{1,4})?\b
 _THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 _AS_NUMBER = re.compile(r"[\w-]*\d+(?:\.\d+)?(?:E[+-]?\d+)?|\d\d?:00|[\w-]*\d[\w-]*|inf|"
                         r"\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d\d", re.I)
+_WITHIN = re.compile(r"(?<![\w./-])[A-Za-z][\w-]*\d[\w-]*(?![\w./-])")  # a command
 _TAIL = re.compile(r"((?:[\w-]*[A-Za-z_-])?|\+)(\d+)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MOST_DIGITS, _EXACT_DIGITS, _MOST_EXPONENT = 40, 15, 300
@@ -122,7 +123,8 @@ def cut_name(item: Item) -> Found | None:
 def made_number(item: Item) -> Found | None:
     """A value of the gold that is none of the record but what a program makes of a name of it that
     it takes for a number or a date, and which most models say whole and are failed for."""
-    texts = [text for text in dict.fromkeys(_words_of(_parts(item))) if _AS_NUMBER.fullmatch(text)]
+    texts = [text for text in dict.fromkeys(word for whole in _parts(item) for word in (
+        whole, *_WITHIN.findall(whole))) if _AS_NUMBER.fullmatch(text)]
     if not texts or not _several_fail(item):
         return None
     record = _record(item)
@@ -140,12 +142,6 @@ def made_number(item: Item) -> Found | None:
                 if rows:
                     return Found(text, word, rows)
     return None
-
-
-def _words_of(texts: list[str]) -> Iterator[str]:
-    """Texts, and of a command in a shell its words that are names with digits."""
-    yield from (word for text in texts for word in (text, *(re.findall(
-        r"(?<![\w./-])[A-Za-z][\w-]*\d[\w-]*(?![\w./-])", text) if " -" in text else ())))
 
 
 def _is_coarse(number: str, text: str) -> bool:

@@ -86,15 +86,13 @@ def seen(row: Mapping[str, Any]) -> Seen:
 
 _TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|"
                    r"\b(?:from|between|at most|than|to) \d|s are [\w'\"`]+,|\bmust be\b|\|")
-_MOST_TERMS, _LONGEST_TERM = 2_000, 300
 
 
 @lru_cache(1 << 7)
 def _terms(text: str) -> str:
-    """The sentences of a system message that list or bound what is allowed, as far as there is
-    room."""
+    """The short sentences of a system message that list or bound what is allowed."""
     return " ".join(part for part in re.split(r"(?<=[.;])\s+|\n+", text[:_LONGEST])
-                    if len(part) < _LONGEST_TERM and _TERM.search(part))[:_MOST_TERMS]
+                    if len(part) < _MOST_DIGITS and _TERM.search(part))[:LONGEST_RESULT]
 
 
 def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, Any]]:
