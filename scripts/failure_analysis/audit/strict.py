@@ -251,8 +251,7 @@ def _owes_no_word(item: Item, row: Seen) -> bool:
     with which another one passed after the same calls."""
     beside = dimensions.beside_calls(row)
     return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside) and (
-        not beside
-        or row.answer.strip() != "" and dimensions.state(row) is True
+        not beside or row.answer.strip() != "" and dimensions.state(row) is True
         and nothing_to_say(item.expected)
         or any(other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
                and [made.arguments for made in other.made] == [made.arguments for made in row.made]
