@@ -183,10 +183,12 @@ def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 @lru_cache(maxsize=4)
 def _in_unit(question: str) -> frozenset[str]:
     """The units in which a question wants its answer, as it says with `in`."""
+    question = values.powers(question)
     named = re.findall(r"\b(?:in|to|into) (?:the )?([$€£%°]|[^\W\d_][\w/°²³]*)", question)
     named += _BRACKETED.findall(question)
     return frozenset(values.unit(word) for word in named
-                     if values.unit(word) in values.UNITS and values.unit(word) != "in")
+                     if values.unit(word).rstrip("²³") in values.UNITS
+                     and values.unit(word) != "in")
 
 
 _BRACKETED = re_compile(r"\((?:in )?([$€£%°]|°?[^\W\d_][\w/°²³]{0,10})\)")
@@ -237,9 +239,11 @@ def _date(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 def _names(sentence: str, unit: str) -> bool:
     """Whether the sentence that asks names the unit, and no other one."""
+    sentence = values.powers(sentence)
     words = [values.unit(word) for word in re.findall(r"[$€£%°]|[^\W\d_]+", sentence)
              if word != "in"]
-    known = {word for word in words if word in values.UNITS and len(word) > 1 or word in "$€£%"}
+    known = {word for word in words if word.rstrip("²³") in values.UNITS and len(word) > 1
+             or word in "$€£%"}
     asked = re.search(rf"\bhow many ((?:[^\W\d_]+ ){{0,2}}?){re.escape(unit)}", sentence.casefold())
     if re.search(rf"\b(?:in|to|into) (?:the )?{re.escape(unit)}(?![\w/])", sentence.casefold()):
         return True

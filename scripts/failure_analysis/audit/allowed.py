@@ -52,7 +52,9 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
-_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S")
+_LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|"
+                       r"(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?(?:[(=–—→-]|for ) ?[a-z]")
+_OR = re.compile(r"(?<![\w,-])[\w-]+(?:, [\w-]+)*,? or [\w-]+(?![\w-]|[.,]\d)")
 _KEYS = re.compile(
     r"\b(?:exactly|only|just|precisely)(?: with| has| have)?(?: the| these| this| two| three| four|"
     r" five| following| \d+)* (?:json )?(?:keys?|fields?|properties)(?: named| called)?:? "
@@ -100,11 +102,14 @@ def _lists(item: Item) -> Iterator[list[str]]:
             made.result for row in item.rows for made in row.made
             if len(made.result) < LONGEST_RESULT and (made.failed or "|" in made.result))):
         yield from _in_text(text if text == item.question else _NONE_OF.sub("", text))
+    for terms in dict.fromkeys(row.terms for row in item.rows if row.terms):
+        yield from _in_text(terms, named=True)
+        yield from (_members(found) for found in _OR.findall(terms))
     yield from _told(item)
 
 
-def _in_text(text: str) -> Iterator[list[str]]:
-    """The closed lists of a text."""
+def _in_text(text: str, named: bool = False) -> Iterator[list[str]]:
+    """The closed lists of a text; with `named` those too that only say what things there are."""
     if not wording.has_any(text, _SIGNS):
         return
     yield from (list(map(normal.written, said)) for found in _ENUM.findall(text)
@@ -112,14 +117,15 @@ def _in_text(text: str) -> Iterator[list[str]]:
     if span := _LETTERS.search(text):
         yield [chr(code) for code in range(ord(span[1].upper()), ord(span[2].upper()) + 1)]
     if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
-            _LETTERED.findall(text)))) > 1:
+            map("".join, _LETTERED.findall(text))))) > 1:
         yield letters
     for found in _CLOSED.finditer(text):
         listed = next(filter(None, found.groups()))
-        around = text[max(0, found.start() - 20):found.end() + 8]
+        around = text[max(0, found.start() - 20):found.start()].replace("...", "") \
+            + text[found.start():found.end() + 8]
         members = _members(listed)
         if len(members) > 1 and not _OPEN.search(around) \
-                and not (_ARE.match(found[0]) and not re.search(r"\bor\b", listed)):
+                and not (_ARE.match(found[0]) and not (named or re.search(r"\bor\b", listed))):
             yield members
 
 
@@ -151,7 +157,7 @@ def _members(listed: str) -> list[str]:
 
 def _is_one(text: str, allowed: Sequence[str]) -> bool:
     """Whether a value is a member of a list, or begins with the last, which may be longer."""
-    return any(golds.folded(text) == golds.folded(one) or alike(text, one, "")
+    return any(golds.folded(text).strip("()") == golds.folded(one) or alike(text, one, "")
                for one in allowed) or golds.folded(text).startswith(f"{golds.folded(allowed[-1])} ")
 
 

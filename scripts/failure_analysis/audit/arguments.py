@@ -8,7 +8,7 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import Any, Literal
 
-from failure_analysis.audit.values import digits, duration, moment, number
+from failure_analysis.audit.values import ZEROS, digits, duration, moment, number
 from failure_analysis.datapoint import is_number
 from failure_analysis.patterns import re_compile
 from failure_analysis.tool_checks import parsed_arguments
@@ -62,7 +62,7 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
         return True
     if isinstance(a, dict) and isinstance(b, dict):
         a, b = (each if ordered else _sorted(each) for each in (a, b))
-        return all(same(a.get(key), b.get(key), str(key), capitals, ordered=ordered)
+        return all(same(a.get(key), b.get(key), _of(a, key), capitals, ordered=ordered)
                    for key in {**a, **b})
     if isinstance(a, list) and isinstance(b, list):
         if len(a) == len(b) > 1 and all(isinstance(day, str) and _WEEKDAY.fullmatch(day)
@@ -87,13 +87,26 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     numbers = [number(str(value)) if isinstance(value, str) or is_number(value) else None
                for value in (a, b)]
     if all(numbers):
-        return numbers[0] == numbers[1]
+        return numbers[0] == numbers[1] and not (capitals and (
+            ZEROS.match(str(a)) or ZEROS.match(str(b))))
     if isinstance(a, str) != isinstance(b, str):
         a, b = (parsed_arguments(value) if isinstance(value, str) and value[:1] in "[{" else value
                 for value in (a, b))
         return not isinstance(a, str) and not isinstance(b, str) and same(
             a, b, name, capitals, ordered=ordered)
     return a == b
+
+
+def _of(given: dict, key: Any) -> str:
+    """What the value under a key is of: `value` beside `field: labels` is labels."""
+    named = next((given[name] for name in _NAMES if isinstance(given.get(name), str)), "") \
+        if _VALUE.fullmatch(str(key)) else ""
+    return named or str(key)
+
+
+_NAMES = ("field", "field_name", "property", "attribute", "column", "setting", "parameter", "key")
+_VALUE = re_compile(r"(?:new_?)?(?:values?|content)|set_to|to", re.I)
+_VERSION = re_compile(r"version|release|build|revision|chapter|section|clause|firmware", re.I)
 
 
 def _same_words(a: str, b: str) -> bool:
@@ -129,8 +142,9 @@ def _sorted(arguments: dict) -> dict:
                 of_length[len(value)].append(name)
     result = arguments | lines if of_length or lines else arguments
     for names in of_length.values():
-        if not all((_SET.search(name) or name.endswith("s") and _are_ids(arguments[name]))
-                   and not _STEP.search(name) for name in map(str, names)) \
+        if not all((_SET.search(_of(arguments, name))
+                    or name.endswith("s") and _are_ids(arguments[name])) and not _STEP.search(name)
+                   for name in map(str, names)) \
                 or any(isinstance(one, dict | list) for name in names for one in arguments[name]):
             continue
         names.sort(key=str)
@@ -163,7 +177,7 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
     numbers = [number(text) for text in (a, b)]
     if all(numbers):
         padded = a[:1] == "0" != b[:1] or b[:1] == "0" != a[:1]
-        return numbers[0] == numbers[1] and not (capitals and padded)
+        return numbers[0] == numbers[1] and not (capitals and padded) and not _VERSION.search(name)
     if _DIALLED.search(name) and digits(a):
         return digits(a) == digits(b)
     a, b = (_AT_MIDNIGHT.sub(r"\1", text) if text[-1:] in "Z0" else text for text in (a, b))

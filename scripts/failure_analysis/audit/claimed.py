@@ -9,6 +9,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
     dimensions,
+    golds,
     read_back,
     required,
     shell,
@@ -51,6 +52,7 @@ _UNDER_WAY = re_compile(
     r"\b(?:has|have|carr(?:y|ies)|bears?|got) (?:now )?(?:an?|the|your|his|her|their) ", re.I)
 _ALL = re_compile(r"\b(?:all|both|every|each)\b(?! (?:set|right|good|the best))", re.I)
 _WHOLLY = re_compile(r"\b(?:complete[dl]?y?|finish\w*|done|wholly|fully)\b", re.I)
+_LEFT_OUT = re.compile(r"\b(?:left|kept|except|only|but|skipp\w+|instead|un\w+ed)\b", re.I)
 _OWN = re_compile(r"\b(?:i|we)\b", re.I)
 # Verbs of tools that say nothing of what is done, and words that every sentence may hold.
 _PLAIN = frozenset(("create", "update", "make", "send", "perform", "execut", "modify",
@@ -175,7 +177,11 @@ def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
         if left else []
     if told and len(left) < len(due):  # a part was done, and may be what is told
-        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)]
+        held = " ".join(map(_all_of, shell.wrote(row)))
+        names = [name.casefold() for one in left for name in golds.scalars(one.call.arguments)
+                 if len(name) > len("the") and name.casefold() not in held]
+        told = [one for one in told if _ALL.search(one) or _WHOLLY.search(one)
+                or any(map(one.casefold().__contains__, names)) and not _LEFT_OUT.search(one)]
     spare = told and [one for one in shell.wrote(row)
                       if not any(required.fulfils(one, call) for call in due)]
     for one in left if told else ():
@@ -325,7 +331,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
-    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made):
+    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
+            or state is True and row.answer.strip() and golds.nothing_to_say(expected):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)

@@ -116,7 +116,8 @@ def cut_word(item: Item, whole: Whole) -> Fault | None:
     for text in texts:
         for word in _going_on(record, text):
             rows = [row for row in item.rows if row.outcome != "unjudged" and re.search(
-                rf"(?<!\w){re.escape(word)}(?!\w)", row.answer[:2_000], re.I)]
+                rf"(?<!\w){re.escape(word)}(?!\w)", "\n".join((row.answer[:2_000], *(
+                    one for made in row.made for one in golds.scalars(made.arguments)))), re.I)]
             if agreed(item, rows):
                 return Fault("What is expected breaks off within a word that most failing answers "
                              "say whole.", sides(item, item.expected, variant(
@@ -142,9 +143,6 @@ def _going_on(low: str, text: str) -> Iterator[str]:
                              and not _INFLECTED.fullmatch(one[len(short):]))
 
 
-_DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
-                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|"
-                  r"\d{4}[-/.]\d\d?[-/.]\d\d?)\b")
 _SAID = re.compile(r"(?<!\w)['\"“‘]([^'\"“”‘’\n]{8,200})['\"”’](?!\w)")
 
 
@@ -154,7 +152,7 @@ def swapped_day(item: Item, whole: Whole) -> Fault | None:
         found = values.date(text) if len(text) < 40 and re.search(r"\d\W|\W\d", text) else None
         if not found or found[2] > 12 or found[1] == found[2]:
             continue
-        asked = {day for said in _DAY.findall(item.question) if (day := values.date(said))}
+        asked = {day for said in limits.DAY.findall(item.question) if (day := values.date(said))}
         if found not in asked and (found[0], found[2], found[1]) in asked:
             return Fault("Day and month of what is expected are exchanged.",
                          sides(item, item.expected))
@@ -170,12 +168,13 @@ def read_as_day(item: Item, whole: Whole) -> Fault | None:
     """A fraction, a score or a part of a name was read as a day: most models are failed for the two
     numbers that it is of, or the question has the name with the day as it is there spelt."""
     for text in item.texts or [golds.plain(item.expected) or ""]:
-        found = _DAY.search(text) if len(text) < 80 else None
+        found = limits.DAY.search(text) if len(text) < 80 else None
         day = values.date(found[0]) if found else None
-        if found and day and len(text) > len(found[0]) and text not in item.question and any(
+        if found and day and len(text) > len(found[0]) and text not in item.question \
+                and not _WHEN.search(item.question) and any(
                 values.date(said) == day and said != found[0]
                 and text.replace(found[0], said) in item.question
-                for said in _DAY.findall(item.question)):
+                for said in limits.DAY.findall(item.question)):
             return Fault("A part of a name that is expected was read as a day.",
                          sides(item, item.expected))
         short = _NO_YEAR.fullmatch(text)
@@ -262,9 +261,8 @@ def _stands(text: str, item: Item) -> bool:
 
 
 _WORKED = re.compile(r"(?<![\w.])(?P<name>[A-Za-z_]\w*[?!]?)\((?P<given>[^()\n]{1,80})\)\s*"
-                     r"(?:=>|==|->|→|⇒|=|\breturns?\b|\bis\b|\bgives\b)\s*"
-                     r"(?P<what>\[[^\]\n]*\]|\"[^\"\n]*\"|"
-                     r"'[^'\n]*'|-?\d+(?:\.\d+)?|[Tt]rue|[Ff]alse)")
+                     r"(?:=>|==|->|→|⇒|=|\breturns?\b|\bis\b|\bgives\b)\s*(?P<what>\[[^\]\n]*\]|"
+                     r"\"[^\"\n]*\"|'[^'\n]*'|-?\d+(?:\.\d+)?|[Tt]rue|[Ff]alse)")
 
 
 def worked_otherwise(item: Item, whole: Whole) -> Fault | None:

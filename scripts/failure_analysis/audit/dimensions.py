@@ -15,8 +15,8 @@ _RIGHT = re_compile(r"correct|accura|match|solved|answer|right|score|success|pas
                     re.I)
 # What else an answer that is the expected one has all of, and what its form alone decides.
 _HAS = re_compile(r"complet|content|cover|includ|extract|recall|precis|fact|truth|exact|semantic|"
-                  r"\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|words?|"
-                  r"phrases?|points?)\b", re.I)
+                  r"faith|\bvalues?\b|knowledge|numeric|substance|\b(?:required|key) ?(?:terms?|"
+                  r"words?|phrases?|points?)\b", re.I)
 _FORM = re_compile(r"format|schema|structur|syntax|\bjson\b", re.I)
 _CALLS = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|done|complet|valid|"
                     r"\bpage\b|\bfiles?\b|record|\benv|world|ledger|inventory", re.I)
@@ -25,7 +25,8 @@ _STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|
                     r"([^a-z]|$)", re.I)
 _WORDS = re_compile(r"communicat|(^|[^a-z])"
                     r"(told|tell|inform|informed|said|say|mention|output|response|reply|message|"
-                    r"report|summary|sentence|closing|wording)s?([^a-z]|$)", re.I)
+                    r"report|summary|sentence|closing|wording|text|radio|speech|utterance|"
+                    r"transcript)s?([^a-z]|$)", re.I)
 _ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|values?|info\w*", re.I)
 # Dimensions that sum up the whole, and those of how it was done.
 WHOLE = re_compile(r"^(?:utility|success\w*|task(?:_\w+)?|pass\w*|correct\w*|reward|overall|"

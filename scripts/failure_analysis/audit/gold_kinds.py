@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from failure_analysis.audit import asks, golds
+from failure_analysis.audit import asks, golds, normal, values
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import ODD, Fault, agreed, final, judged_models, sides
@@ -76,17 +76,15 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
             and counts["not_number"] <= max(1, ODD * counts["wanted"]):
         return Fault("The question asks for a number and what is expected is none.",
                      sides(item, gold))
-    return _other_than_asked(item, gold) if gold is not None else None
+    return _other_than_asked(item, gold)
 
 
-def _other_than_asked(item: Item, gold: str) -> Fault | None:
+def _other_than_asked(item: Item, gold: str | None) -> Fault | None:
     """A year, a month, a day or somebody is asked for and an amount expected, where half of the
     models, two or more, are failed for answers of the kind."""
     sentence = asks.asking(item.question)
-    if not re.search(r"\d", gold):
+    if gold is None or not re.search(r"\d", gold) or not _AMOUNT.fullmatch(gold.strip()):
         return _no_number(item, gold, sentence)
-    if not _AMOUNT.fullmatch(gold.strip()):
-        return None
     low = sentence.casefold()
     asked = next((one for one in _KINDS if any(map(low.__contains__, one.signs))
                   and one.words.search(sentence)), None)
@@ -99,24 +97,35 @@ def _other_than_asked(item: Item, gold: str) -> Fault | None:
                  sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
 
 
-def _no_number(item: Item, gold: str, sentence: str) -> Fault | None:
-    """A number or a year is asked for and the gold holds none, where most models, two or more, are
-    failed for one."""
-    if not (golds.wants_number(sentence) or _KINDS[0].words.search(sentence)) \
-            or golds.is_any_number(gold) or golds.kind(gold) in ("none", "letter") \
-            or golds.options(item.question) \
-            or re.search(r"\b(?:and|who|which(?! year))\b", sentence):
+def _no_number(item: Item, gold: str | None, sentence: str) -> Fault | None:
+    """A number or a year is asked for and the gold holds none, or one in so many words and that is
+    a text or a list, where most models, two or more, are failed for one."""
+    listed = gold is None and isinstance(item.expected, list) and len(item.expected) > 1
+    one = listed and golds.wants_number(sentence) or bool(_ONE_NUMBER.search(item.question)) and (
+        listed or gold is not None and golds.kind(gold) == "text")
+    if not one and (gold is None or not (
+            golds.wants_number(sentence) or _KINDS[0].words.search(sentence))
+            or golds.is_any_number(gold) or golds.kind(gold) in ("none", "letter")
+            or re.search(r"\b(?:and|who|which(?! year))\b", sentence)) \
+            or golds.options(item.question):
         return None
-    rows = [row for row in item.rows if row.outcome == "fail"
-            and golds.is_any_number(final(row.answer))]
+    rows = [row for row in item.rows if row.outcome == "fail" and (values.number(normal.core(
+        row.answer)) if one else golds.is_any_number(final(row.answer)))]
     models = {row.model for row in rows}
     passed = [row for row in item.rows if row.outcome == "pass"]
     if len(models) < 2 or 3 * len(models) < 2 * len(judged_models(item)) \
-            or any(golds.is_any_number(final(row.answer)) for row in passed) \
-            or len(rows) <= len(passed):
+            or passed and (one or any(golds.is_any_number(final(row.answer)) for row in passed)) \
+            or len(rows) <= len(passed) or one and any(
+                normal.core(row.answer) in re.findall(r"[\d.,]*\d", normal.written(item.expected))
+                for row in rows):
         return None
     return Fault("The question asks for a number, and what is expected is none.",
-                 sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+                 sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
+
+
+_ONE_NUMBER = re.compile(r"\b(?:as|give|with|write|return|is) (?:only )?(?:an?|one|the|single) "
+                         r"(?:single |whole )?(?:number|integer)\b|\b(?:which|what) integer\b|"
+                         r"\bin (?:digits|figures)\b|\bnumber only\b", re.I)
 
 
 def _may_be(asked: _Asked, gold: str) -> bool:

@@ -92,6 +92,11 @@ def inner(expected: dict) -> Any:
         and set(state) & {*ANSWERS} else None
 
 
+def nothing_to_say(expected: Any) -> bool:
+    """Whether it is written down that nothing has to be said beside the calls."""
+    return isinstance(expected, dict) and any(expected.get(name) == [] for name in SAID)
+
+
 def folded(text: str) -> str:
     """A short text without case, white space, quotes and closing punctuation."""
     return " ".join(text.split()).strip(" .!\"'`“”‘’").casefold()
@@ -249,9 +254,8 @@ def unended(gold: str) -> bool:
 
 
 _SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
-                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|"
-                   r"\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|PLACEHOLDER)[^\]\n]{0,30}\]|"
-                   r"\$\{\w+\}")
+                   r"<[A-Z]{3,}(?:_[A-Z]+)*>|\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|"
+                   r"PLACEHOLDER)[^\]\n]{0,30}\]|\$\{\w+\}")
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
 
 

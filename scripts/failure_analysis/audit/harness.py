@@ -41,6 +41,10 @@ _LONGEST_STEP, _FEWEST_TOKENS = 500, 50
 _OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
+_MOST_WORDS, _FEWEST_WORDS = 60, 24
+# A text that ends in the same few words again and again, the last time perhaps cut.
+_GOES_ROUND = re.compile(r"(?:\b((?:[^\W\d]+ ){3,15}?)\1{2,}|\b((?:[^\W\d]+ ){1,2}?)\2{3,})"
+                         r"(?:\w+ ?){0,15}$")
 
 
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
@@ -66,14 +70,18 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
     return (broken.ended(ended)
             or any(signal.get("kind") == "harness_error" for signal in row.signals)
             or broken.stands_for_answer(row.answer, item.question, ended)
+            or row.tokens == 0 and bool(row.answer.strip()) and not row.made
+            and bool(broken.ERROR_END.search(ended))
             or row.outcome != "pass" and broken.ends_in_error(row.answer, ended))
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
     """No answer and no call after an error; or no end recorded, and several models silent, which
     else answer."""
-    if _ungenerated(row, whole) and not _broke(row, item, whole) and len(
-            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1:
+    if _ungenerated(row, whole) and not _broke(row, item, whole) and (len(
+            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1
+            or row.tokens == 0 and not row.termination and any(
+                one.termination for one in item.rows)):
         return True
     if not _silent(row, whole) or _broke(row, item, whole):
         return False
@@ -201,6 +209,8 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         checked.graded(row) and broken.starved(checked.last_log(row))
         or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
         or checked.not_begun(row)
+        or not row.made and len(row.judge) < _LONGEST_STEP and ": " in row.judge
+        and broken.lacks(row.judge, row.answer)
         or 0 < len(row.judge) < _LONGEST_STEP and not row.made \
         and wording.has_any(row.judge, broken.BROKE_SIGNS) and (
             broken.not_built(row.judge) or broken.starved(row.judge) and all(
@@ -289,9 +299,10 @@ def _repeats_itself(text: str) -> bool:
     tail = folded[-40:]
     if len(tail) == 40 and folded.count(tail) > 2:
         return True
-    pieces = [piece.strip() for piece in re.split(r"[.\n;!?]", text) if len(piece.strip()) > 15]
-    late = pieces[-8:]
-    return len(late) > 3 and len(set(late)) <= len(late) // 2
+    words = re.findall(r"\w+", folded.casefold())[-_MOST_WORDS:]
+    few = len(words) > _FEWEST_WORDS and len(set(words)) * 3 <= len(words)
+    return few and not re.search(r"[\d{}=<>|]", folded[-_MOST_WORDS * 8:]) \
+        or _GOES_ROUND.search(" ".join(words)) is not None
 
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.

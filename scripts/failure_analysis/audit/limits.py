@@ -4,6 +4,7 @@ where several models keep to it and fail."""
 import re
 from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from failure_analysis.audit import golds, required, values, wording
 from failure_analysis.audit.candidates import variant
@@ -14,10 +15,9 @@ from failure_analysis.audit.whole import Whole
 _COUNTS = re.compile(r"\bhow many\b|\bnumbers? of\b|\bsum\b|\bproduct\b|\btotal|\bcount|"
                      r"\baverage|\bmean\b|probab|\bdiffer|\bratio\b|\bchance", re.I)
 _SIGNS = re.compile(
-    r"\b(?:symbols?|digits?|letters?|characters?)(?: only)?:?,? (?:from )?"
-    r"(?P<a>\w) ?(?:to|-|–|through|\.\.) ?(?P<b>\w)\b|"
-    r"\b(?:only|just) (?:of |from )?(?:the )?(?:symbols?|digits?|letters?|characters?) "
-    r"(?P<list>\w(?:, ?\w)*(?:,? (?:and|or) \w))\b", re.I)
+    r"\b(?:symbols?|digits?|letters?|characters?)(?: only)?:?,? (?:from )?(?P<a>\w) ?(?:to|-|–|"
+    r"through|\.\.) ?(?P<b>\w)\b|\b(?:only|just) (?:of |from )?(?:the )?(?:symbols?|digits?|"
+    r"letters?|characters?) (?P<list>\w(?:, ?\w)*(?:,? (?:and|or) \w))\b", re.I)
 _SAID = ("symbol", "digit", "letter", "character", "even ", "odd ", "negative", "positive",
          "between", "from")  # one of these stands in each
 _PARITY = re.compile(r"\b(?:name|give|find|write|pick|choose|state|enter|select|which|"
@@ -27,8 +27,8 @@ _BOUNDS = re.compile(
     r"\b(?:name|give|find|write|pick|choose|state|enter|select|which)\b[^.?!;]{0,30}"
     r"\b(?:number|integer|prime|square|cube|multiple|value)s?\b[^.?!;]{0,20}?\b(?:between|"
     r"from) (-?\d[\d,]*) (?:and|to) (-?\d[\d,]*)\b", re.I)
-_DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
-                  r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}-\d\d-\d\d)\b")
+DAY = re.compile(r"\b(?:\d{1,2}(?:st|nd|rd|th)?(?: of)? [A-Z][a-z]{2,8}\.?,? \d{4}|"
+                 r"[A-Z][a-z]{2,8}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}|\d{4}[-/.]\d\d?[-/.]\d\d?)\b")
 
 
 def ruled_out(item: Item, whole: Whole) -> Fault | None:
@@ -99,7 +99,7 @@ def serial_day(item: Item, whole: Whole) -> Fault | None:
     for text in texts:
         rows = [row for row in item.rows if row.outcome == "fail" and any(
             (day := values.date(said)) and _serial(day) - float(text) in (0, 1, -1)
-            for said in _DAY.findall(
+            for said in DAY.findall(
                 f"{row.answer[:1_000]} {[one.arguments for one in row.made]}"))]
         if len({row.model for row in rows}) > 1 and not re.search(
                 rf"(?<!\d){text}(?!\d)", item.question):
@@ -127,16 +127,23 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
     the argument is named for, or no multiple of what it must be one of; nobody passed."""
     if not isinstance(item.expected, dict | list):
         return None
-    most = list(_AT_MOST.finditer(item.question))
-    steps = _HUNDREDS.search(item.question)
-    if not (most or steps) or any(row.outcome == "pass" for row in item.rows):
+    if any(row.outcome == "pass" for row in item.rows):
+        return None
+    text = " ".join((item.question, *dict.fromkeys(row.terms for row in item.rows)))
+    most, steps = list(_AT_MOST.finditer(text)), _HUNDREDS.search(text)
+    ranges = list(_RANGE.finditer(text))
+    if not (most or steps or ranges):
         return None
     for call in required.required(item.expected) or ():
         numbers = {key: value for key, value in call.arguments.items()
                    if type(value) in (int, float)}
         for key, value in numbers.items():
             over = any(key.casefold().rstrip("s") == found["of"].casefold()
-                       and value > int(found[1]) for found in most)
+                       and value > int(found[1]) for found in most) \
+                or ranges and _out_of(ranges, key, value) and agreed(item, [
+                    row for row in item.rows for made in row.made if made.tool == call.name
+                    and isinstance(made.arguments, dict) and not _out_of(
+                        ranges, key, made.arguments.get(key))])
             step = 0
             if steps and re.search(r"amount|bonus|price|sum|value|quantity|qty|count", key, re.I):
                 step = _STEP.get((steps[1] or "").lower()) or int(steps[2] or steps[3])
@@ -144,6 +151,21 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
                 return Fault(f"{key} is to be a number that the question does not allow.",
                              sides(item, item.expected))
     return None
+
+
+_RANGE = re.compile(r"(?P<of>[^.;\n]{3,60})\b(?:from|between) (?P<low>\d{1,6}) "
+                    r"(?:and|to) (?P<high>\d{1,6})\b")
+_SHORT_NAMES = {"qty": "quantity", "no": "number", "amt": "amount", "num": "number"}
+
+
+def _out_of(ranges: list[re.Match[str]], key: str, value: Any) -> bool:
+    """Whether a value is none within a range of the thing for which its argument is named, if only
+    by the beginning of its name."""
+    name = key.casefold().rpartition("_")[2]
+    begins = re.compile(rf"\b{re.escape(_SHORT_NAMES.get(name, name)[:4])}", re.I)
+    mine = [found for found in ranges if begins.search(found["of"])]
+    return bool(mine) and not (type(value) in (int, float) and any(
+        int(found["low"]) <= value <= int(found["high"]) for found in mine))
 
 
 RULES = (("gold_ruled_out", ruled_out), ("gold_below_zero", below_zero),

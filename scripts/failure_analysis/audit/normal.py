@@ -168,7 +168,15 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
             or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
-            or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b)))
+            or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
+            or bool(_LITERAL.search(b))
+            or a != b and len(a) > 2 and bool(_REWRITES.search(question)) and question.rstrip(
+                " .?!\"'`”)").endswith(a))  # what was to be rewritten
+
+
+# A value of a program behind its name.
+_LITERAL = re_compile(r"[:=]\s*(?:true|false|null|none|nil)\b", re.I)
+_REWRITES = re_compile(r"\b(?:(?:re)?writ|conver|fix|correct|format|normali|spell|turn)", re.I)
 
 
 def _is_code(text: str, question: str) -> bool:
@@ -208,7 +216,8 @@ def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,
     if isinstance(a, str) and isinstance(b, str):
         return text(a, b)
     if not typed and isinstance(a, str) != isinstance(b, str) and is_number(
-            b if isinstance(a, str) else a):
+            b if isinstance(a, str) else a) and not values.ZEROS.match(str(a)) \
+            and not values.ZEROS.match(str(b)):
         numbers = [values.number(str(value)) for value in (a, b)]
         return all(numbers) and numbers[0] == numbers[1]
     return a == b

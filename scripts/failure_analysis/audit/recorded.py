@@ -16,9 +16,9 @@ ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole num
 EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
     r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
-    r"\ball (?:the |its )?(?:digits|decimals)\b|\b(?:keep|with|including) (?:all |the |its )*"
-    r"(?:decimals|cents)\b|\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b",
-    re.IGNORECASE)
+    r"\ball (?:the |its )?(?:digits|decimals)\b|"
+    r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|"
+    r"\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
 _WHOLE = re.compile(r"\bhow many\b|\bwhole\b|\bfull\b|\bcomplete(?:ly)?\b|\babout\b|\broughly\b|"
                     r"\bat (?:most|least)\b|\bhow old\b", re.IGNORECASE)
 _PART = re.compile(r"\bfirst \w+ (?:characters|letters|digits|signs)\b|\bshort|\babbreviat|"
@@ -35,6 +35,7 @@ _IN_GROUPS = re.compile(r"\b[A-Z]{2}\d\d(?: [\dA-Z]{4}){2,8}(?: [\dA-Z]{1,4})?\b
 _THOUSANDS = re.compile(r"(?<![\d,.])\d{1,3}(?:,\d{3})+(?![\d,])")
 _AS_NUMBER = re.compile(r"[\w-]*\d+(?:\.\d+)?(?:E[+-]?\d+)?|\d\d?:00|[\w-]*\d[\w-]*|inf|"
                         r"\d{1,2}-[A-Za-z]{3}|[A-Za-z]{3}-\d\d", re.I)
+_WITHIN = re.compile(r"(?<![\w./-])[A-Za-z][\w-]*\d[\w-]*(?![\w./-])")  # a command
 _TAIL = re.compile(r"((?:[\w-]*[A-Za-z_-])?|\+)(\d+)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MOST_DIGITS, _EXACT_DIGITS, _MOST_EXPONENT = 40, 15, 300
@@ -122,7 +123,8 @@ def cut_name(item: Item) -> Found | None:
 def made_number(item: Item) -> Found | None:
     """A value of the gold that is none of the record but what a program makes of a name of it that
     it takes for a number or a date, and which most models say whole and are failed for."""
-    texts = [text for text in dict.fromkeys(_parts(item)) if _AS_NUMBER.fullmatch(text)]
+    texts = [text for text in dict.fromkeys(word for whole in _parts(item) for word in (
+        whole, *_WITHIN.findall(whole))) if _AS_NUMBER.fullmatch(text)]
     if not texts or not _several_fail(item):
         return None
     record = _record(item)
@@ -173,6 +175,10 @@ def _as_number(name: str) -> set[str]:
         month = found[1][:3].casefold()
         forms |= {f"{int(found[2])}-{month}", f"{month}-{int(found[2]):02}"} \
             if month in _MONTHS else set()
+    if found := re.fullmatch(r"([A-Za-z]{3,9})-(\d{1,2})-(\d{1,2})", name):
+        month = _MONTHS.index(low) + 1 if (low := found[1][:3].casefold()) in _MONTHS else 0
+        forms |= {f"20{int(year):02}-{month:02}-{int(day):02}" for day, year in (
+            found.groups()[1:], reversed(found.groups()[1:])) if month}
     forms.add(re.sub(r"(?<!\d)0+(?=\d)", "", name) if re.search(r"[A-Za-z]", name) else name)
     if found := re.fullmatch(r"(\d\d?):\d\d", name):
         forms.add(f"{found[1]}:00")

@@ -11,6 +11,7 @@ from failure_analysis.audit.candidates import Candidate, Variant, candidate, var
 from failure_analysis.audit.final import final
 from failure_analysis.audit.grouped import LONGEST_FINAL, by_answer, called, tells_capitals
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
@@ -24,7 +25,7 @@ _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re_compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
-                                r"efficien|steps|turns|\bcalls\b", re.I)
+                                r"efficien|steps|turns", re.I)
 # What it is called where calls decide it, which a row without any may not have recorded.
 _OF_THE_CALLS = re_compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
@@ -128,12 +129,16 @@ def _same_calls(item: Item, alike: Mapping[str, list[Seen]], opposite: Mapping[s
         verdicts[called(rows[0])].update(row.outcome for row in rows)
     passed = [row for row in item.rows if row.outcome == "pass"]
     by_calls: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    waits = once(lambda: set() if asks.forms(item.question) & _FORM else {
+        (called(row), normal.key(row.answer, case=True)) for row in passed if _only_waits(row)})
     for rows in acting:
         if {"pass", "fail"} <= verdicts[called(rows[0])]:
             by_calls[called(rows[0]), normal.key(rows[0].answer)] += [
                 row for row in rows if row.outcome == "pass" or row.scores and (
                     rows[0].spoken and dimensions.about_calls(row)
-                    or same_form.said_it_all(row, passed)) or not row.scores and _only_waits(row)]
+                    or same_form.said_it_all(row, passed)) or _only_waits(row) and (
+                        not row.scores
+                        or (called(row), normal.key(row.answer, case=True)) in waits())]
     groups = [group for rows in by_calls.values() if (group := _opposite(rows))]
     if groups:
         yield _contradiction(item, "same_calls", groups,

@@ -3,7 +3,9 @@ all formats."""
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -59,6 +61,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, eq=False):
     judge: str
     tokens: float | None
     turn: int | None = None
+    terms: str = ""  # the sentences of the system message that list or bound what is allowed
 
 
 def seen(row: Mapping[str, Any]) -> Seen:
@@ -76,7 +79,20 @@ def seen(row: Mapping[str, Any]) -> Seen:
         [_made(call, result) for call, result in _all_calls(row, messages)],
         row.get("signals") or [], row.get("termination"), _cut(_text(row.get("judge_reasoning"))),
         row.get("completion_tokens"),
-        turn if type(turn := row.get("turn")) is int else None)
+        turn if type(turn := row.get("turn")) is int else None,
+        _terms(_text(text_of(messages[0].get("content"))))
+        if messages and messages[0].get("role") in ("system", "developer") else "")
+
+
+_TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|"
+                   r"\b(?:from|between|at most|than|to) \d|s are [\w'\"`]+,|\bmust be\b|\|")
+
+
+@lru_cache(1 << 7)
+def _terms(text: str) -> str:
+    """The short sentences of a system message that list or bound what is allowed."""
+    return " ".join(part for part in re.split(r"(?<=[.;])\s+|\n+", text[:_LONGEST])
+                    if len(part) < _MOST_DIGITS and _TERM.search(part))[:LONGEST_RESULT]
 
 
 def _all_calls(row: Mapping[str, Any], messages: list[dict]) -> list[tuple[Any, Any]]:

@@ -11,7 +11,7 @@ from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.demands import printed_otherwise
 from failure_analysis.audit.final import final
-from failure_analysis.audit.golds import ANSWERS, SAID, scalars
+from failure_analysis.audit.golds import ANSWERS, SAID, nothing_to_say, scalars
 from failure_analysis.audit.golds import inner as inner_of
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.required import Call
@@ -250,10 +250,12 @@ def _owes_no_word(item: Item, row: Seen) -> bool:
     """Whether a row failed for what its calls decide, or beside it for what it said alone, in words
     with which another one passed after the same calls."""
     beside = dimensions.beside_calls(row)
-    return all(map(dimensions.of_words, beside)) and (not beside or any(
-        other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
-        and [made.arguments for made in other.made] == [made.arguments for made in row.made]
-        for other in item.rows))
+    return all(dimensions.of_words(name) or dimensions.of_answer(name) for name in beside) and (
+        not beside or row.answer.strip() != "" and dimensions.state(row) is True
+        and nothing_to_say(item.expected)
+        or any(other.outcome == "pass" and normal.key(other.answer) == normal.key(row.answer)
+               and [made.arguments for made in other.made] == [made.arguments for made in row.made]
+               for other in item.rows))
 
 
 def _of_form(row: Seen, wanted: Sequence[str], question: str) -> bool:

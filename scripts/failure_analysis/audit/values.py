@@ -25,6 +25,7 @@ def one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+ZEROS = re_compile(r"0\d+$")  # that is no number, or it would have none of them
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ '_]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}|\d+)" \
           r"(?:\.\d*)?|\.\d+"
 _NUMBER = re_compile(
@@ -83,8 +84,19 @@ def unit(text: str) -> str:
     text = " ".join(text.strip().strip(".").split()).casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
+    if found := _POWER.fullmatch(text):
+        return unit(found[2] or found[3]) + ("²" if (found[1] or found[4])[0] in "s2²" else "³")
     single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
     return _UNIT_OF.get(single, single)
+
+
+# A unit to a power: `square metres`, `cm^3`, `m²`.
+_POWER = re_compile(r"(square|sq\.?|cubic|cu\.?) ([^\W\d_]+)|([^\W\d_]+?)\^?([23²³])")
+
+
+def powers(text: str) -> str:
+    """A text with the units that it names to a power in one word each."""
+    return re.sub(r"\b(?:square|sq|cubic) [a-z]+\b", lambda found: unit(found[0]), text)
 
 
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
