@@ -9,19 +9,21 @@ from failure_analysis.tool_checks import parsed_arguments
 
 _ENDED = re.compile(
     r"(infra|infrastructure|api|server|network|connection|system|harness|sandbox|container|"
-    r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?(error|errors|failure|"
-    r"limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
-    r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|(worker|"
-    r"node|pod|instance|machine|browser|page|tab|kernel|process|session|runtime|vm|simulator|"
-    r"emulator|device|desktop|display|engine|backend|driver|executor|game|shell|host)[_ -](lost|"
-    r"died|dead|killed|evicted|terminated|crash(ed)?|disconnected|gone|hung|unreachable)\b|(^|"
-    r"_)(oom([_-]?killed)?|sigkill|segfault|segmentation_fault)$|(connection|stream|"
-    r"socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|bad_?gateway|(service|"
-    r"server|backend|provider)[_ -](is[_ -])?down\b|\b(agent|env\w*|sandbox|docker|image|"
-    r"dependenc\w+|package)_?(install\w*|set_?up|start_?up|build|pull|boot)_?(failed|failure|error|"
-    r"timeout(_?error)?)$|(user|simulat\w*|sim|orchestrat\w*|runner|executor|worker|transport|"
-    r"gateway|proxy|upstream|grpc|rpc|socket|dns|tls|ssl|auth\w*|quota|billing|storage|database|"
-    r"grader|evaluator|judge)[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
+    r"internal|unexpected|environment|provider|rate_?limit|service)\w*[_ -]?"
+    r"(error|errors|failure|limit|limited|unavailable|exceeded|exception)|^(crash|crashed)$|"
+    r"\bhttp[_ -]?(status[_ -]?)?(408|429|5\d\d)(?!\d)|overloaded|(^|_|\b)preempt(ed|ion)|"
+    r"(worker|node|pod|instance|machine|browser|page|tab|kernel|process|session|runtime|vm|"
+    r"simulator|emulator|device|desktop|display|engine|backend|driver|executor|game|shell|"
+    r"host)[_ -]"
+    r"(lost|died|dead|killed|evicted|terminated|crash(ed)?|disconnected|gone|hung|unreachable)\b|"
+    r"(^|_)(oom([_-]?killed)?|sigkill|segfault|segmentation_fault)$|"
+    r"(connection|stream|socket)[_ ](lost|reset|dropped|broken|closed|aborted|interrupted)|"
+    r"bad_?gateway|(service|server|backend|provider)[_ -](is[_ -])?down\b|"
+    r"\b(agent|env\w*|sandbox|docker|image|dependenc\w+|package)_?(install\w*|set_?up|start_?up|"
+    r"build|pull|boot)_?(failed|failure|error|timeout(_?error)?)$|"
+    r"(user|simulat\w*|sim|orchestrat\w*|runner|executor|worker|transport|gateway|proxy|upstream|"
+    r"grpc|rpc|socket|dns|tls|ssl|auth\w*|quota|billing|storage|database|grader|evaluator|judge)"
+    r"[_ -](error|failure|exception|unavailable|exceeded|expired)$|"
     r"^(context_?(length|window)_?exceeded|quota_exceeded|disk_full|out_of_memory)$",
     re.I)
 # What no task ends in: the line to a model or a server.
@@ -34,9 +36,10 @@ _CODE = r"(?:408|429|50\d|52\d)\b"
 _STOP = (r"(?=\s*(?:$|[.:;,!?(\[{\n<\"'-]|please|try|retry|with other|right now|at the moment))")
 # What may stand before: a mark, the name of what speaks, its code.
 _BEFORE = (r"^\W*((an? )?error( occurred)?[:\s]*)?((upstream|gateway|backend|server|provider|proxy|"
-           r"status|model|endpoint|api|llm|request)( (model|server|service|api|provider|request|"
-           r"call))?( error)?( (returned|replied|responded|answered|"
-           r"failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?((?:error|status) code[: ]*)?")
+           r"status|model|endpoint|api|llm|request)"
+           r"( (model|server|service|api|provider|request|call))?( error)?( (returned|replied|"
+           r"responded|answered|failed)( with)?)?[:\s]+)?(http[\s/\d.]*?)?"
+           r"((?:error|status) code[: ]*)?")
 # One of these stands in each such text.
 _SIGNS = ("error", "limit", "unavailable", "gateway", "time", "memory", "overload", "traceback",
           "connection", "stream", "pipe", "request", "busy", "capacity", "response", "preempt",
@@ -106,10 +109,11 @@ def stands_for_answer(answer: str, question: str, termination: str) -> bool:
 _ENDS = re.compile(
     r"^\W*(?:\w+: ?)?(?:[\w.]*(?:error|exception)\b\W*(?:\(?\w+\)?\W+)?)?(?:database (?:\w+ )?is "
     r"locked|deadlock|(?:fatal: ?)?(?:sorry, )?too many (?:connections|clients)|"
-    r"server closed the connection|connection (?:refused|reset|timed out|lost|closed|aborted|"
-    r"already closed)|lost connection|could not connect|(?:can't|cannot|unable to) (?:connect|"
-    r"open database)|(?:no space left|disk (?:is )?full|disk i/o error)|(?:lock wait|statement|"
-    r"query|read|gateway) time-?out|max retries "
+    r"server closed the connection|"
+    r"connection (?:refused|reset|timed out|lost|closed|aborted|already closed)|lost connection|"
+    r"could not connect|(?:can't|cannot|unable to) (?:connect|open database)|"
+    r"(?:no space left|disk (?:is )?full|disk i/o error)|"
+    r"(?:lock wait|statement|query|read|gateway) time-?out|max retries "
     r"exceeded|(?:http|status)[\s/:.\d]*? ?" + _CODE + r"|the database "
     r"system is (?:starting|shutting)|database or disk is full|ssl \w+ (?:error|closed))", re.I)
 
@@ -144,30 +148,34 @@ NETWORK = re.compile(
 NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
                  "nodename", "not known", "unknown host", "connection", "no such host")
 _TECHNICAL = re.compile(
-    r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|(temporarily |"
-    r"service )unavailable|traceback|exception|\w+Error\b|broken pipe|no space left|"
-    r"segmentation fault|out of memory|database is locked|not implemented|name resolution|"
-    r"could not resolve|getaddrinfo|_errors\.Error|net::err_|\beconn\w+|\bepipe|disconnected|"
-    r"server [^\n]{0,40}(?:crashed|exited|unreachable|is down)|\betimedout|\benotfound|"
-    r"\behostunreach|\beai_again|not ?registered|no handler|not ?wired|cannot allocate|"
-    r"resource temporarily unavailable|oom-?killed|exit(?:ed)? (?:with )?(?:code |status )?(?:137|"
-    r"139|134)\b|core dumped|bus error|illegal instruction|certificate|\bssl\b|\btls\b|(?:page|"
-    r"target|browser|context|tab)[^\n]{0,40} (?:closed|crashed)|read-only file system|disk quota|"
-    r"i/o error|input/output error|too many open files|(?:invalid|expired|missing|incorrect|no|"
-    r"bad) (?:api[ _-]?)?(?:key|token|credentials?|licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|"
-    r"invalid|not found)|command not found|\bsh: (?:\d+: )?[\w./+-]+: not found|no module named|"
-    r"cannot open shared object|exec format error|not (?:installed|mounted|running|started)|"
-    r"\bmount|no such device|failed to (?:start|launch|connect|load|initiali[sz]e)|"
-    r"could not (?:connect|start|launch)|unreachable|session (?:not created|expired|closed)|"
-    r"quota exceeded|code ?= ?(?:unavailable|internal|unauthenticated|unimplemented|"
-    r"deadlineexceeded|resourceexhausted)|^[\w./-]*\benv: |\benoent\b|bad interpreter|"
-    r"not recognized as|handler missing|\b(?:408|429|52\d)\b|object object\]|is (?:down|offline|"
-    r"out of order)\b", re.I)
+    r"connection|\bhttp|timed? ?out|max retries|\b50[0-4]\b|internal (server )?error|"
+    r"(temporarily |service )unavailable|traceback|exception|\w+Error\b|broken pipe|"
+    r"no space left|segmentation fault|out of memory|database is locked|not implemented|"
+    r"name resolution|could not resolve|getaddrinfo|_errors\.Error|net::err_|\beconn\w+|"
+    r"\bepipe|disconnected|server [^\n]{0,40}(?:crashed|exited|unreachable|is down)|"
+    r"\betimedout|\benotfound|\behostunreach|\beai_again|not ?registered|no handler|not ?wired|"
+    r"cannot allocate|resource temporarily unavailable|oom-?killed|exit(?:ed)? (?:with )?"
+    r"(?:code |status )?(?:137|139|134)\b|core dumped|bus error|illegal instruction|"
+    r"certificate|\bssl\b|\btls\b|"
+    r"(?:page|target|browser|context|tab)[^\n]{0,40} (?:closed|crashed)|"
+    r"read-only file system|disk quota|i/o error|input/output error|too many open files|"
+    r"(?:invalid|expired|missing|incorrect|no|bad) (?:api[ _-]?)?(?:key|token|credentials?|"
+    r"licen[cs]e)\b|licen[cs]e[^\n]{0,20} (?:expired|invalid|not found)|"
+    r"command not found|\bsh: (?:\d+: )?[\w./+-]+: not found|no module named|"
+    r"cannot open shared object|exec format error|"
+    r"not (?:installed|mounted|running|started)|\bmount|no such device|failed to (?:start|launch|"
+    r"connect|load|initiali[sz]e)|could not (?:connect|start|launch)|unreachable|"
+    r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
+    r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
+    r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
+    r"handler missing|\b(?:408|429|52\d)\b|object object\]|"
+    r"is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
 _UNWIRED = (r"(?:\w*(?:tool|handler|function|endpoint)\w*[ :'\"`\w]{0,40}?(?:is )?(?:"
-            r"not ?registered|not ?implemented|not ?wired|no handler|handler missing|not connected|"
-            r"out of order|offline|disabled)\b|no (?:handler|implementation|backend|"
-            r"executor) (?:is )?(?:registered|found|configured|for)\b)")
+            r"not ?registered|not ?implemented|not ?wired|no handler|handler missing|"
+            r"not connected|out of order|"
+            r"offline|disabled)\b|no (?:handler|implementation|backend|executor) "
+            r"(?:is )?(?:registered|found|configured|for)\b)")
 # The program that a tool starts is not there.
 _NO_PROGRAM = (r"(?:[\w./-]*\benv: )[\"'‘`]?[\w.+-]+[\"'’`]?: no such file or directory|"
                r"(?:ba|da|z)?sh: (?:line )?(?:\d+: )?[\w./+-]+: not found|"
@@ -249,27 +257,30 @@ _UNREAD = re.compile(
     rf"could be)\b)|{_JUDGE}\w*[ _-]?(?:parse|parsing|json|format)[ _-]?(?:error|failure|"
     r"failed))", re.I)
 _UNCHECKED = re.compile(
-    r"^\W*(?:(?:checks?|tests?|results?|log|status|error): )?(?:(?:sandbox|harness|runner|vm|"
-    r"docker)(?: internal| infrastructure)? error\s*[:(]|(?:runner|harness|grader|"
-    r"checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|(?:runner|harness|grader|"
-    r"checker|sandbox|executor|worker|host)\b[^\n]{0,40}(?:cannot allocate|no space|out of memory|"
-    r"oom-?killed|too many open files|resource temporarily unavailable|exec format error|"
-    r"command not found|read-only file system|could not be started)|(?:\w+\.)*(?:ratelimit|"
-    r"api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*(?:error|exception)\b|"
-    r"(?:the )?(?:test |grading |evaluation )?" + _MACHINE
+    r"^\W*(?:(?:checks?|tests?|results?|log|status|error): )?(?:"
+    r"(?:sandbox|harness|runner|vm|docker)(?: internal| infrastructure)? error\s*[:(]|"
+    r"(?:runner|harness|grader|checker): \w*(?:Engine|Runner|Harness|Sandbox|Worker)Error\b|"
+    r"(?:runner|harness|grader|checker|sandbox|executor|worker|host)\b[^\n]{0,40}"
+    r"(?:cannot allocate|no space|out of memory|oom-?killed|too many open files|"
+    r"resource temporarily unavailable|"
+    r"exec format error|command not found|read-only file system|could not be started)|"
+    r"(?:\w+\.)*(?:ratelimit|api(?:connection|timeout|status)|serviceunavailable|overloaded)\w*"
+    r"(?:error|exception)\b|(?:the )?(?:test |grading |evaluation )?" + _MACHINE
     + r"[^\n:]{0,15} (?:failed to (?:start|create|pull)|unavailable|"
-    r"not (?:running|reachable|available)|(?:could|can|did|was|is)(?: not|n[o']t) (?:be )?(?:start|"
-    r"creat|launch|reach|pull|built|found|boot|provision)\w*|(?:was |is )?(?:removed|gone|lost|"
-    r"evicted)\b)|(?:docker: )?error response from daemon: [^\n]{0,60}(?:no space|time-?out|"
-    r"connection refused|failed to create|too ?many ?requests|oci runtime|no such image|"
-    r"manifest unknown|pull access denied)|(?:oserror[^\n]{0,20})?no space left on device|"
+    r"not (?:running|reachable|available)|(?:could|can|did|was|is)(?: not|n[o']t) (?:be )?"
+    r"(?:start|creat|launch|reach|pull|built|found|boot|provision)\w*|(?:was |is )?(?:removed|gone|"
+    r"lost|evicted)\b)|"
+    r"(?:docker: )?error response from daemon: [^\n]{0,60}(?:no space|time-?out|connection refused|"
+    r"failed to create|too ?many ?requests|oci runtime|no such image|manifest unknown|"
+    r"pull access denied)|(?:oserror[^\n]{0,20})?no space left on device|"
     r"(?:\w+: )?(?:cannot connect to the docker daemon|unable to find image|"
     r"oci runtime [^\n]{0,30}(?:failed|error)|(?:err)?image ?pull ?back ?off|errimagepull|"
     r"(?:failed|unable) to (?:start|create|pull|launch|boot|reach|provision|allocate)\b[^\n:]{0,30}"
     r"\b" + _MACHINE + r"|(?:failed|unable) to pull\b|pod (?:was )?evicted|oomkilled)|"
     + _JUDGE + r"(?:[ _-](?:model|llm|api|request|call|reply|response))?[ _-]?"
-    r"(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|crashed|unavailable|timed out|time-?out|"
-    r"overloaded|rate.?limited|(?:could|did) not (?:run|start|"
+    r"(?:error(?=\W*$|[:.(])|failed(?=\W*$|[:.(])|"
+    r"crashed|unavailable|timed out|time-?out|overloaded|rate.?limited|"
+    r"(?:could|did) not (?:run|start|"
     r"respond|answer|be reached))|" + _JUDGE + r"[^\n.]{0,40}\b(?:" + _CODE + r"|connection "
     r"(?:error|refused|reset)|rate.?limit|database is locked)|(?:the )?(?:checks?|tests?) "
     r"(?:were|was|could|did) not (?:be )?(?:run|executed|started?)\b[^\n]{0,30}" + _MACHINE
@@ -279,11 +290,12 @@ _LOCKED = re.compile(r"^[\w.]*(?:error|exception)?\W*(?:database is locked|unabl
                      r"too many connections|could not connect to server|server closed the "
                      r"connection)", re.I)
 _UNCOLLECTED = re.compile(
-    r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\nE +(?:ModuleNotFound|"
-    r"Import)Error|\bERROR collecting (?:[^\n]*\n){1,40}?(?:[^\n]*\btest_?\w*\.py:\d+: in "
-    r"<module>\n(?:(?!E |[^\n]*\.py:\d+: in )[^\n]*\n){1,9}E +(?:Type|Name|Value|"
-    r"ZeroDivision)Error|E +File \"[^\"\n]*\btest_?\w*\.py\", line \d+\n(?:E[^\n]*\n){0,4}E "
-    r"+(?:Syntax|Indentation|Tab)Error)")
+    r"\bconftest\.py:\d+: in <module>\s+(?:import|from) \S+[^\n]*\n"
+    r"E +(?:ModuleNotFound|Import)Error|"
+    r"\bERROR collecting (?:[^\n]*\n){1,40}?(?:[^\n]*\btest_?\w*\.py:\d+: in <module>\n"
+    r"(?:(?!E |[^\n]*\.py:\d+: in )[^\n]*\n){1,9}E +(?:Type|Name|Value|ZeroDivision)Error|"
+    r"E +File \"[^\"\n]*\btest_?\w*\.py\", line \d+\n(?:E[^\n]*\n){0,4}E +(?:Syntax|Indentation|"
+    r"Tab)Error)")
 _UNDECODED = re.compile(r"(?:\w+\.)*JSONDecodeError: [^\n]{0,120}")
 _WORDS_OF_A_CHECK = 250
 # A verdict that stands for one that could not be given, and what broke. What fails may be the code

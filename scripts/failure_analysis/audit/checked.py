@@ -29,24 +29,27 @@ _PASSED = re.compile(r"\b[1-9]\d* (?:tests? )?(?:passed|passing|ok)\b|^OK\b|^ok\
 _OF_A_GRADER = re.compile(r"hidden|official|private|held[_ -]?out|grad(?:er|ing)\b|evaluat|judge",
                           re.I)
 _NONE_RAN = re.compile(
-    r"\b(?:0|no|zero) (?:unit )?(?:tests?|test cases|specs|test files)(?: were| was)? (?:collected|"
-    r"run|ran|executed|found|discovered|selected)\b|\bcollected 0 items|\bran 0 tests|\b0(?:/|"
-    r" of )[1-9]\d* (?:tests?|checks?|cases?)\b|\bno test files\b|\bTests: +0 total\b|"
-    r"\b0 examples?, 0 failures|\bno code (?:block )?(?:was )?(?:found|extracted)|\btests?(?: were|"
-    r" was)? (?:not|never) (?:run|executed|collected)", re.I)
+    r"\b(?:0|no|zero) (?:unit )?(?:tests?|test cases|specs|test files)(?: were| was)? "
+    r"(?:collected|run|ran|executed|found|discovered|selected)\b|\bcollected 0 items|"
+    r"\bran 0 tests|\b0(?:/| of )[1-9]\d* (?:tests?|checks?|cases?)\b|\bno test files\b|"
+    r"\bTests: +0 total\b|\b0 examples?, 0 failures|"
+    r"\bno code (?:block )?(?:was )?(?:found|extracted)|"
+    r"\btests?(?: were| was)? (?:not|never) (?:run|executed|collected)", re.I)
 _TESTS = re.compile(r"(?:^|[\s/_.-])(?:py)?tests?(?:$|[\s/_.:-])|pytest|unittest|jest|vitest|mocha|"
                     r"rspec|phpunit|ctest|\btox\b|\bnox\b|run_?tests?|runTests", re.I)
 _GREEN = re.compile(
-    r"\b(?:tests|suite|test-suite|testsuite|checks|specs)\b[^.!?\n]{0,50}?\b(?:pass(?:es|ed|ing)?|"
-    r"green|succeed(?:s|ed)?|succeeding|clean)\b|\b(?:pass(?:es|ed)?) (?:all|every|"
-    r"each)\b[^.!?\n]{0,30}\b(?:tests?|checks?|specs?)\b|\b(?:everything|all|"
-    r"suite)\b[^.!?\n]{0,30}\bgreen\b|\ball \d+ (?:of them )?pass(?:ed)?\b|\b(\d+) of \1\b|"
-    r"\b(?:verified|tested|validated|checked|confirmed|works|holds|correct|"
-    r"worked)\b[^.!?\n]{0,30}\b(?:all|every|each|both|any)\b[^.!?\n]{0,30}\b(?:tests?|test \w+|"
-    r"cases?|examples?|inputs?|asserts?|assertions?|samples?|checks?)\b|\b(?:all|every|each|"
-    r"both)\b[^.!?\n]{0,30}\b(?:tests?|cases?|examples?|inputs?|asserts?|assertions?|samples?|"
-    r"checks?)\b[^.!?\n]{0,30}\b(?:holds?|correct(?:ly)?|expected|match(?:es)?|works?|pass(?:es|ed|"
-    r"ing)?|succeed(?:s|ed)?|fulfilled|satisfied|met|fine|ok|okay)\b", re.I)
+    r"\b(?:tests|suite|test-suite|testsuite|checks|specs)\b[^.!?\n]{0,50}?"
+    r"\b(?:pass(?:es|ed|ing)?|green|succeed(?:s|ed)?|succeeding|clean)\b|"
+    r"\b(?:pass(?:es|ed)?) (?:all|every|each)\b[^.!?\n]{0,30}\b(?:tests?|checks?|specs?)\b|"
+    r"\b(?:everything|all|suite)\b[^.!?\n]{0,30}\bgreen\b|"
+    r"\ball \d+ (?:of them )?pass(?:ed)?\b|\b(\d+) of \1\b|"
+    r"\b(?:verified|tested|validated|checked|confirmed|works|holds|correct|worked)\b[^.!?\n]{0,30}"
+    r"\b(?:all|every|each|both|any)\b[^.!?\n]{0,30}\b(?:tests?|test \w+|cases?|examples?|inputs?|"
+    r"asserts?|assertions?|samples?|checks?)\b|"
+    r"\b(?:all|every|each|both)\b[^.!?\n]{0,30}\b(?:tests?|cases?|examples?|inputs?|asserts?|"
+    r"assertions?|samples?|checks?)\b[^.!?\n]{0,30}\b(?:holds?|correct(?:ly)?|expected|"
+    r"match(?:es)?|works?|pass(?:es|ed|ing)?|succeed(?:s|ed)?|fulfilled|satisfied|met|fine|ok|"
+    r"okay)\b", re.I)
 GREEN_DUE = re.compile(r"\b(?:all|every) (?:unit |the )?tests? (?:are |is |to be )?"
                        r"(?:green|pass(?:es|ing|ed)?)\b", re.I)
 _CODED = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.S)
@@ -55,19 +58,22 @@ _OF = re.compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
 _RAN = re.compile(r"\b(?:i|we)(?:['’]ve| have)? (?:just |also )?"
                   r"(?:ran|executed|re-?ran|run)\b", re.I)
 _UNSURE = re.compile(
-    r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|several|"
-    r"half|should|would|will|could|may|might|if|once|when|until|but|except|most|some|only|cannot|"
-    r"unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|\?", re.I)
+    r"\b(?:not|no|never|(?<!every )(?<!each )(?:one|two|three|four|five|half|part|many) of|"
+    r"several|half|should|would|will|could|may|might|if|once|when|until|but|except|most|some|"
+    r"only|cannot|unable|before|previously|please|to|expect(?!ed)\w*|make sure)\b|n['’]t\b|"
+    r"\?", re.I)
 _WORDS_SAID = re.compile(
     r"\bword(?:s| count)?\b(?: count)?(?: (?:is|checked|used|written|total))*\s*[:=]\s*(\d{1,9})\b|"
-    r"\(\s*(\d{1,9}) words\s*\)|\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|"
-    r"wrote|written)) (\d{1,9}) words\b", re.I)
+    r"\(\s*(\d{1,9}) words\s*\)|"
+    r"\b(?:exactly|(?:checked|counted|verified)[:,]?|i (?:have )?(?:used|wrote|written)) "
+    r"(\d{1,9}) words\b", re.I)
 _WORDS_MOST = re.compile(r"\b(?:(?:in|with|of|using|is|has) )?(?:at most|no more than|within|under|"
                          r"fewer than|up to) (?:the )?(\d{1,9}) words?\b(?=[^.!?\n]{0,40}"
                          r"\b(?:required|asked|requested|demanded|wanted|instructed)\b)", re.I)
 _WORDS_COUNTED = re.compile(
-    r"\bcount\w*\b[^.;\n]{0,20}?\b(\d{1,9}) words?\b|\b(\d{1,9}) words? (?:in total|counted|in all|"
-    r"found)\b|\bword ?count(?:er)?(?: is| was| says)?\s*[:=]?\s*(\d{1,9})\b", re.I)
+    r"\bcount\w*\b[^.;\n]{0,20}?\b(\d{1,9}) words?\b|"
+    r"\b(\d{1,9}) words? (?:in total|counted|in all|found)\b|"
+    r"\bword ?count(?:er)?(?: is| was| says)?\s*[:=]?\s*(\d{1,9})\b", re.I)
 _ALL_THERE = re.compile(
     r"^(?:all|both|every|each)\b[^.!?\n]{0,60}\b(?:are|is|were|was|have been|has been)\b"
     r"[^.!?\n]{0,20}\b(?:above|below|included|listed|given|here|present|met|covered|followed|"
@@ -111,8 +117,9 @@ _SAME = re.compile(r"\b(?:verified|match(?:es|ed)?|identical|intact|valid(?:ates
                    r"okay|correct|right|the same|good|fine))\b", re.I)
 _NO_CHANGE = re.compile(
     r"\bgit (?:diff|status)\b[^\n:]{0,30}:?\s*\(?(?:is )?(?:empty|none|clean|no changes?|"
-    r"nothing)\b|\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|\b(?:no|"
-    r"0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|\bnothing to commit\b", re.I)
+    r"nothing)\b|\b(?:the )?(?:diff|patch) (?:is|was) empty\b|\bempty (?:diff|patch)\b|"
+    r"\b(?:no|0) files? (?:was |were )?changed\b|\bfiles changed: (?:0|none)\b|"
+    r"\bnothing to commit\b", re.I)
 _UNCHANGED = ("git ", "diff", "patch", "changed", "nothing to")
 _COUNTABLE = ("line", "sentence", "paragraph", "character", "item", "bullet", "syllable", "point",
               "stanza", "verse", "entr")

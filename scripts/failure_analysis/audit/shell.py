@@ -39,21 +39,22 @@ _LOOKS = re_compile(
     r"verify|version|help|history|logs?|search|find|view|inspect|diff|plan|whoami))(?:\s|$)|"
     r"(?=.*\s(?:--dry-run|--dryrun|--simulate|--what-?if|--no-act|--check-only)(?:[\s=]|$))")
 _REFUSED = re_compile(
-    r"^ *! \[(?:remote )?rejected\]|^\W*exit(?:ed)?(?: with)?(?: code|"
-    r" status)?[:= ]*[1-9]\d{0,2}\W*$|\b(?:crc|checksum|signature|hash|version|digest|"
-    r"size) mismatch\b|\brolled back\b|\bnothing (?:was |has been )?(?:written|sent|changed|"
-    r"applied|done|uploaded|updated)\b|\bdry[ -]?run\b(?! ?[:=] ?(?:false|off|no|0))|"
-    r"\bdisk quota exceeded|\bi/o error|\bcannot allocate\b|\bcore dumped\b|\boom-?killed\b|"
-    r"\bstate lock\b|\b(?:transaction|changes|update|upload|request|job) (?:was |were |"
-    r"has been )?(?:aborted|rejected|rolled back|reverted|declined|refused)\b|^(?:\w+ )?(?:fatal|"
-    r"error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |could not |unable to |"
-    r"[\w./-]+: (?:cannot|could not|unable to|failed to) |sudo: |make: \*\*\*|traceback \()|"
-    r"^\w*(?:Error|Exception)\b: |\b(?:permission denied|operation not permitted|command not found|"
-    r"access denied|no such file or directory|read-only file system|no space left on device|"
+    r"^ *! \[(?:remote )?rejected\]|^\W*exit(?:ed)?(?: with)?(?: code| status)?[:= ]*[1-9]\d{0,2}"
+    r"\W*$|\b(?:crc|checksum|signature|hash|version|digest|size) mismatch\b|\brolled back\b|"
+    r"\bnothing (?:was |has been )?(?:written|sent|changed|applied|done|uploaded|updated)\b|"
+    r"\bdry[ -]?run\b(?! ?[:=] ?(?:false|off|no|0))|\bdisk quota exceeded|\bi/o error|"
+    r"\bcannot allocate\b|\bcore dumped\b|\boom-?killed\b|\bstate lock\b|"
+    r"\b(?:transaction|changes|update|upload|request|job) (?:was |were |has been )?"
+    r"(?:aborted|rejected|rolled back|reverted|declined|refused)\b|"
+    r"^(?:\w+ )?(?:fatal|error|e|err!|panic)(?:\[\w+\])?[:!] ?|^(?:npm err!|failed to |cannot |"
+    r"could not |unable to |[\w./-]+: (?:cannot|could not|unable to|failed to) |"
+    r"sudo: |make: \*\*\*|traceback \()|^\w*(?:Error|Exception)\b: |"
+    r"\b(?:permission denied|operation not permitted|command not found|access denied|"
+    r"no such file or directory|read-only file system|no space left on device|"
     r"segmentation fault|connection (?:refused|timed out)|could not resolve|not a directory|"
-    r"authentication failed|unit \S+ not found|device or resource busy|failed (?:because|with|"
-    r"due to)|child returned status [1-9]|not in gzip format|exit(?:ed)?(?: with)? (?:code|"
-    r"status)[:= ]+[1-9]\d{0,2})\b",
+    r"authentication failed|unit \S+ not found|device or resource busy|"
+    r"failed (?:because|with|due to)|child returned status [1-9]|not in gzip format|"
+    r"exit(?:ed)?(?: with)? (?:code|status)[:= ]+[1-9]\d{0,2})\b",
     re.I)
 _REASONS = (r"forbidden|unauthori[sz]ed|not found|conflict|bad request|locked|gone|too many|"
             r"unprocessable|precondition|method not|payment required|request timeout|internal|"
@@ -89,11 +90,13 @@ _SAYS_NOT_DONE = re_compile(
     rf"(?:was |were |is |has |been )?not (?:been )?(?:{_DONE})|timed out|"
     r"code ?= ?(?:unavailable|internal|unauthenticated|permissiondenied|aborted|notfound|"
     r"invalidargument|failedprecondition|deadlineexceeded|resourceexhausted|unimplemented|unknown)|"
-    r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|mailbox (?:is )?(?:full|"
-    r"unavailable)|connection (?:\w+ )?(?:refused|reset|lost|closed|aborted|broken)|slipped|jammed|"
-    r"stalled|collided|overheated|(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
-    r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|"
-    r"in use))\b|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
+    r"(?:quota|limit) (?:is |was )?exceeded|insufficient \w+|out of stock|"
+    r"mailbox (?:is )?(?:full|unavailable)|"
+    r"connection (?:\w+ )?(?:refused|reset|lost|closed|aborted|broken)|"
+    r"slipped|jammed|stalled|collided|overheated|"
+    r"(?:object|item|load|part|package) (?:was )?(?:dropped|fell)|"
+    r"unavailable|forbidden|unauthori[sz]ed|conflict with|already (?:taken|booked|exists|in use))\b"
+    r"|<(?:h1|title)>\s*(?:error )?[45]\d\d\b", re.I)
 _UNDOES = re_compile(r"\b(?:roll(?:ed)?[ -]?back|revert(?:ed)?|und(?:o|one)|abort(?:ed)?)\b", re.I)
 _NOT_DONE_SIGNS = ("back", "revert", "mismatch", "dry", "simulat", "op", "ed", "nothing", "not ",
                    "code", "insufficient", "out of", "mailbox", "connection", "unavail", "forbid",
@@ -115,8 +118,9 @@ _TOOK = frozenset(("accepted", "queued", "enqueued", "sent", "processed", "recor
 _WHY = re_compile(r"reason|error|message|detail|code|why|cause|hint|retry|note|warn|status", re.I)
 # What tells of another thing than of the write.
 _TELLS_OF = re_compile(r"type|kind|sever|level|categor|reason|name|title|label|prev|old|last|"
-                       r"filter|subject|text|body|note|comment|descr|topic|query|tag|class|mode|"
-                       r"result_of|condition|on_|if_|default|message", re.I)
+                       r"filter|"
+                       r"subject|text|body|note|comment|descr|topic|query|tag|class|mode|result_of|"
+                       r"condition|on_|if_|default|message", re.I)
 _CODE_KEYS = frozenset(("status", "status_code", "statuscode", "http_status", "http_code", "http"))
 _NO_STATES = re_compile(
     r"(?:error|fail\w*|reject\w*|denied|refused|declined|forbidden|unauthori[sz]ed|"
