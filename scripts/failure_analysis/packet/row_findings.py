@@ -45,23 +45,31 @@ def of_rows(overall: Overall) -> list[dict]:
         findings.append({"kind": "empty_answers", "text": f"{_count(empty, 'failing row')} "
                          "with an empty answer, no call and no other words of the model.",
                          "count": empty, "about": []})
+    return [*findings, *_not_recorded(overall), *_markers(overall)]
+
+
+def _not_recorded(overall: Overall) -> list[dict]:
+    """The failing rows of which there is nothing to be read but what was asked and judged."""
     unseen = {name: counts["failed_unseen"] for name, counts in overall.models.items()
               if counts["failed_unseen"]}
-    if unseen:
-        by_model = _list([f"{name} {count}" for name, count in unseen.items()])
-        findings.append(finding(
-            "runs_not_recorded", f"Of {_count(sum(unseen.values()), 'failing row')} neither an "
-            "answer nor a conversation nor a call is recorded: readers see what was asked, and "
-            f"what a judge says ({by_model}).", list(unseen), sum(unseen.values())))
+    total = sum(unseen.values())
+    by_model = _list([f"{name} {count}" for name, count in unseen.items()])
+    return [finding(
+        "runs_not_recorded", f"Of {_count(total, 'failing row')} neither an answer nor a "
+        "conversation nor a call is recorded: readers see what was asked, and what a judge says "
+        f"({by_model}).", list(unseen), total)] if unseen else []
+
+
+def _markers(overall: Overall) -> list[dict]:
+    """The rows in which a marker of the harness stands in the place of an answer."""
     markers = Counter()
     for model in overall.models.values():
         markers.update({name: n for name, n in model.items() if name.startswith("marker/")})
-    for name, count in sorted(markers.items()):
-        marker = f"[{name.removeprefix('marker/')}]"
-        findings.append(finding(
-            "marker_rows", f"{_count(count, 'row')} where the harness put {marker} in the "
-            "place of an answer.", [], count, f"{marker} in {_count(count, 'row')}"))
-    return findings
+    named = [(f"[{name.removeprefix('marker/')}]", count) for name, count in sorted(
+        markers.items())]
+    return [finding("marker_rows", f"{_count(count, 'row')} where the harness put {marker} in the "
+                    "place of an answer.", [], count, f"{marker} in {_count(count, 'row')}")
+            for marker, count in named]
 
 
 def _ambiguous_ids(overall: Overall) -> list[dict]:

@@ -193,10 +193,7 @@ def _line(row: Any, around: tuple, plan: Plan, state: _State, place: _Place
     raw = raw if single else b""
     counts = plan.counts
     try:
-        keys, lost = {}, ()
-        for joined in plan.joined:
-            keys[joined.name], why = _join(joined, row, plan)
-            lost += why
+        keys, lost = _joined(row, plan) if plan.joined else ({}, ())
         if plan.needs_cells and type(row) is dict:
             plan.scope[CELLS] = expressions.cells_of(row, plan.comma)
         for name, expression in plan.let:
@@ -489,6 +486,16 @@ def _repeat(row: Any, fields: dict, plan: Plan, state: "_State") -> None:
         before = first.get(name)
         if value != before and not isinstance(value, list | dict) and before is not None:
             plan.counts.differ(str(name), (shown(value), shown(before)))
+
+
+def _joined(row: Any, plan: Plan) -> tuple[dict[str, str | None], tuple[Note, ...]]:
+    """(the key of the record that a row has in each join, notes on files that cannot be read); the
+    records are in the scope then."""
+    keys, notes = {}, ()
+    for joined in plan.joined:
+        keys[joined.name], lost = _join(joined, row, plan)
+        notes += lost
+    return keys, notes
 
 
 def _join(joined: joins.Joined, row: Any, plan: Plan) -> tuple[str | None, tuple[Note, ...]]:
