@@ -6,6 +6,7 @@ import re
 import shlex
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from failure_analysis.markdown import code
 from failure_analysis.packet import build, heuristics
 from failure_analysis.packet import rows as packet_rows
 from failure_analysis.reading import detect
-from failure_analysis.report import check, meaning, prose, write
+from failure_analysis.report import check, claims, meaning, prose, write
 from failure_analysis.review import ledger, parts, picks, plan_files, reading_log, show, timeline
 from failure_analysis.review import view as views
 from failure_analysis.spread import Engine
@@ -358,3 +359,18 @@ def test_a_sentence_names_a_dimension_with_slashes_and_a_model_that_ends_in_one(
         text = f"# Notes\n\n`#/` failed {values[key]}<!--fact:{key}--> judged rows in {name}.\n"
         assert [one for one in check.prove(text, check.gather(out)).findings
                 if one.verdict == "wrong_words"] == [], key
+
+
+def test_a_name_of_a_datapoint_stands_as_the_datapoint_has_it():
+    names = SimpleNamespace(spans={"agent-2"})
+    shown = [[parts.Part("answer", "The invoice INV-2048 of room 12b was sent by agent-3.")]]
+
+    def miscopied(text: str) -> list[str]:
+        (sentence,) = prose.sentences(prose.Unit("paragraph", 1, text))
+        return [one.why for one in claims._miscopied(sentence, names, shown)]
+
+    assert miscopied("On `INV-2048` and in `12b` it is so.") == []
+    assert miscopied("On `INV-2040` it is so.") == [
+        "no datapoint cited here has it; there stands INV-2048"]
+    # Other names, shorter or longer ones, and those that are known are nobody's slip.
+    assert miscopied("`INV-20489`, `utf-8` and `agent-2` are other things.") == []

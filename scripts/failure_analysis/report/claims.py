@@ -51,6 +51,8 @@ def problems(unit: Unit, cited: list[str], names: Names, values: Mapping[str, in
         found = [*_bound(sentence, values), *_wholes(sentence, values), *_joined(sentence),
                  *_owners(sentence, unit, also, earlier, names),
                  *_apart(sentence, unit, earlier, names), *_pairs(sentence, unit, names)]
+        said = {problem.text for problem in found}
+        found += (one for one in _miscopied(sentence, names, shown) if one.text not in said)
         found += (Problem("unbound_number", number, why) for number, why in
                   amounts.unbound(sentence, unit.kind == "heading", names, shown))
         earlier |= set().union(*(told_by(token, names) for token in sentence.tokens))
@@ -119,6 +121,20 @@ def _owners(sentence: Sentence, unit: Unit, also: list[str], earlier: set[str], 
         if owner and owner not in about:
             yield Problem("other_model", ident,
                           f"it is {owner}'s; the sentence names {_listed(about)}")
+
+
+def _miscopied(sentence: Sentence, names: Names, shown: list[list[parts.Part]]
+               ) -> Iterator[Problem]:
+    """Names in backticks that no datapoint cited here has, where one has them with other digits."""
+    for token in sentence.all(CODE):
+        if token.value in names.spans or not _DIGITS.search(token.value):
+            continue
+        texts = [part.text for row in shown for part in row]
+        form = re.compile(rf"(?<!\w){re.sub('[0-9]', '[0-9]', re.escape(token.value))}(?!\w)")
+        if not any(token.value in text for text in texts) and (
+                other := next(filter(None, map(form.search, texts)), None)):
+            yield Problem("unbound_number", token.value,
+                          f"no datapoint cited here has it; there stands {other[0]}")
 
 
 def _own(token: Token, names: Names) -> set[str]:
