@@ -112,6 +112,12 @@ def outcome_of(
     return "unjudged", failed
 
 
+def records_run(row: Mapping[str, Any]) -> bool:
+    """Whether anything of what the model said or did is recorded, if only that it said nothing."""
+    return any(row.get(name) not in (None, []) for name in (
+        "assistant_text", "messages", "tool_calls", "reasoning"))
+
+
 def is_for_readers(outcome: Outcome, termination: str | None) -> bool:
     """Whether a row stands whole in the packet: it failed, or nobody has judged it, though its
     benchmark would count it."""

@@ -205,21 +205,28 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
 
 def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure of which the check says that it could not run."""
-    return row.outcome == "fail" and (
-        checked.graded(row) and broken.starved(checked.last_log(row))
-        or broken.unchecked(row.judge, bool(row.made), "json" in item.question.lower())
-        or checked.not_begun(row)
-        or not row.made and len(row.judge) < _LONGEST_STEP and ": " in row.judge
-        and broken.lacks(row.judge, row.answer)
-        or 0 < len(row.judge) < _LONGEST_STEP and not row.made \
-        and wording.has_any(row.judge, broken.BROKE_SIGNS) and (
-            broken.not_built(row.judge) or broken.starved(row.judge) and all(
-                broken.starved(one.judge) for one in item.rows if one.outcome == "fail"))
+    if row.outcome != "fail":
+        return False
+    json_asked = "json" in item.question.lower()
+    return (checked.graded(row) and broken.starved(checked.last_log(row))
+            or broken.unchecked(row.judge, bool(row.made), json_asked)
+            or checked.not_begun(row)
+            or not row.made and 0 < len(row.judge) < _LONGEST_STEP and _never_ran(row, item)
+            or broken.uncollected(row.judge, json_asked)
+            and all(one.judge in row.judge or broken.uncollected(one.judge, json_asked)
+                    for one in item.rows if one.judge)
+            and len({one.model for one in item.rows}) > 1)
+
+
+def _never_ran(row: Seen, item: Item) -> bool:
+    """Whether the few words of a check say that a program is not there which the answer does not
+    call, that what it builds of could not be fetched, or that its machine was full for all."""
+    if ": " in row.judge and broken.lacks(row.judge, row.answer):
+        return True
+    return wording.has_any(row.judge, broken.BROKE_SIGNS) and (
+        broken.not_built(row.judge) or broken.starved(row.judge) and all(
+            broken.starved(one.judge) for one in item.rows if one.outcome == "fail")) \
         and checked.outcome(row.judge) is None
-        or broken.uncollected(row.judge, json := "json" in item.question.lower())
-        and all(one.judge in row.judge or broken.uncollected(one.judge, json)
-                for one in item.rows if one.judge)
-        and len({one.model for one in item.rows}) > 1)
 
 
 def _cut(row: Seen, item: Item, whole: Whole) -> bool:

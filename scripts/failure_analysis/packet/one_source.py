@@ -14,6 +14,7 @@ from failure_analysis.datapoint import (
     NOTHING_RECORDED,
     UNSURE,
     is_for_readers,
+    records_run,
 )
 from failure_analysis.packet import lines, sessions
 from failure_analysis.packet.overall import kind_of_rejection, transcript_mismatch
@@ -29,7 +30,6 @@ from failure_analysis.packet.tally import (
 from failure_analysis.reading import ingest, left_out
 from failure_analysis.records import MARKERS, Note, Source, shown
 
-_OF_THE_RUN = ("assistant_text", "messages", "tool_calls", "reasoning")
 _VERDICTS = {"pass": 1, "fail": 0, "unjudged": -1}
 
 
@@ -121,7 +121,7 @@ def _count(row: ingest.Row, tally: RunTally, keyed: bool) -> None:
             tally.failed_markers[marker.strip("[]")] += outcome == "fail"
     if outcome == "fail":
         tally.failed_empty += _is_empty(line.fields)
-        tally.failed_unseen += all(line.fields.get(name) in (None, []) for name in _OF_THE_RUN)
+        tally.failed_unseen += not records_run(line.fields)
         if computed["termination"]:
             tally.failed_ends[computed["termination"]] += 1
     if line.settings:

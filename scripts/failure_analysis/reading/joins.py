@@ -32,8 +32,8 @@ class Unread(NamedTuple):
 class Joined(NamedTuple):
     """What a row can be joined with: its records by key, or the one `document` of all rows; `table`
     names it and its files. `repeated`: keys of several records that differ. `keys`: the keys that
-    its records have. A record may be `Unread`. `fault`: why there is no
-    document, though there is a file."""
+    its records have. A record may be `Unread`. `fault`: why there is no document, though there is
+    a file."""
 
     name: str
     on: Expression | None

@@ -126,10 +126,10 @@ def _owners(sentence: Sentence, unit: Unit, also: list[str], earlier: set[str], 
 def _miscopied(sentence: Sentence, names: Names, shown: list[list[parts.Part]]
                ) -> Iterator[Problem]:
     """Names in backticks that no datapoint cited here has, where one has them with other digits."""
+    texts = [part.text for row in shown for part in row]
     for token in sentence.all(CODE):
         if token.value in names.spans or not _DIGITS.search(token.value):
             continue
-        texts = [part.text for row in shown for part in row]
         form = re.compile(rf"(?<!\w){re.sub('[0-9]', '[0-9]', re.escape(token.value))}(?!\w)")
         if not any(token.value in text for text in texts) and (
                 other := next(filter(None, map(form.search, texts)), None)):

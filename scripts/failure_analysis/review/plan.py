@@ -11,6 +11,7 @@ from typing import NamedTuple
 from failure_analysis import files, steps
 from failure_analysis.audit import candidates
 from failure_analysis.comparison import page as comparison_page
+from failure_analysis.datapoint import records_run
 from failure_analysis.packet import rows
 from failure_analysis.review import alike, lens_picks, picks
 from failure_analysis.review.picks import (
@@ -29,7 +30,6 @@ from failure_analysis.review.picks import (
 )
 
 NAME, PAGE = steps.PLAN.writes[:2]
-_EVIDENCE = ("assistant_text", "messages", "tool_calls", "reasoning", "judge_reasoning")
 # Datapoints of a plan without a budget, unless there are so many models that each needs its share:
 # a cause of 3 % of the failures is missed once in twenty times by so many drawn at random.
 CEILING = 100
@@ -144,7 +144,7 @@ def _with_evidence(index: rows.Index, lines: list[rows.OutcomeLine]) -> list[row
     """Those that hold more than what was asked: of the others nobody can say how they went."""
     idents = {row["datapoint_id"] for row in rows.several(
         index, (line.datapoint_id for line in lines))
-              if any(row.get(name) not in (None, []) for name in _EVIDENCE)}
+              if records_run(row) or row.get("judge_reasoning") is not None}
     return [line for line in lines if line.datapoint_id in idents]
 
 
