@@ -119,6 +119,27 @@ def test_a_pass_without_the_write_that_all_others_did(found: Callable) -> None:
     ) == [("others_wrote", "x", "e")]
 
 
+def test_calls_that_nothing_answers_are_answers_and_no_deeds(found: Callable) -> None:
+    said = ("book_room", {"room": "7"}, "")
+    assert found(
+        *(row("x", model, True, "", said) for model in "abcd"),
+        row("x", "e", True, "[book_room(room='7')]"),
+        row("y", "f", False, "# Booked on Sunday\nI have booked it.", ("get_room", {}, "")),
+    ) == []
+
+
+def test_prose_with_a_stub_beside_it_where_prose_is_asked(found: Callable) -> None:
+    stub = "```python\ndef president(year):\n    # to be written\n    pass\n```"
+    long = "The function that is given does not tell who held this office. " * 4
+    code = "```python\ndef president(year):\n    return TABLE[year]\n```"
+    assert found(
+        row("prose", "a", True, f"{long}\n{stub}"), row("prose", "b", True, long),
+        row("prose", "c", True, "None of these functions tells that."),
+        row("code", "a", True, f"{long}\n{stub}"), row("code", "b", True, code),
+        row("code", "c", True, f"As follows.\n{code}"),
+    ) == [("stub", "code", "a")]
+
+
 def test_what_is_claimed_and_not_so(found: Callable) -> None:
     assert found(
         worked(),

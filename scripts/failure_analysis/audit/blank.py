@@ -57,6 +57,11 @@ def stub(answer: str, expected: Any, question: str) -> bool:
     return _is_stub(answer) and not (gold and _is_stub(gold))
 
 
+def in_prose(answer: str) -> bool:
+    """Whether an answer says much beside its code."""
+    return len(_FENCE.sub("", answer)) > 2 * _SHORT and "```" in answer
+
+
 def _is_stub(text: str) -> bool:
     """Whether a text is code of which no function has a body."""
     code = "\n".join(_FENCE.findall(text)) or text

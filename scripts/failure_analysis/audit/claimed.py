@@ -142,6 +142,8 @@ def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
     if not (due or row.made or row.scores or row.signals):
         return False
     state, made = dimensions.state(row), {(one.by, one.tool) for one in row.made}
+    if not any(tool.told for tool in whole.tools.values()) and state is not False:
+        return False  # calls that nothing answers are answers and no deeds
     if not due and state is not False and not (made and any(map(required.writes, whole.tools))):
         return False
     if any(map(shell.failed, row.made)) or state is False and not made:

@@ -11,6 +11,7 @@ from failure_analysis.audit import (
     checked,
     dimensions,
     forbidden,
+    normal,
     required,
     shell,
     undone,
@@ -80,7 +81,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
         yield ("nothing_changed", "are judged by a log that shows no change of any file",
                lambda row: checked.changed_nothing(row) is not None and not idle())
     if acted:
-        yield from _of_calls(item, passed, due)
+        yield from _of_calls(item, whole, passed, due)
 
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
@@ -116,7 +117,8 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
     yield ("nothing_filled", "hold no value, where values are expected",
            lambda row: blank.unfilled(row.answer, item.expected))
     yield ("stub", "are code of which no function has a body, or say that it is to be written",
-           lambda row: blank.stub(row.answer, item.expected, item.question))
+           lambda row: blank.stub(row.answer, item.expected, item.question)
+           and (not blank.in_prose(row.answer) or _in_code(passed)))
     yield ("same_answer_always", "come from a run that answers nearly everything so",
            lambda row: _always(row, whole) and not _in_gold(row.answer, item.expected)
            and not idle())
@@ -128,8 +130,9 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
            and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle())
 
 
-def _of_calls(item: Item, passed: Sequence[Seen], due: list[Call] | None) -> Iterator[_Rule]:
-    others = once(lambda: _writers(passed))
+def _of_calls(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None
+              ) -> Iterator[_Rule]:
+    others = once(lambda: _writers(passed, whole))
     file_due = once(lambda: _file_due(item, passed))
     yield ("own_tests_failed", "failed their last tests, which were graders' own or are all to "
            "pass", lambda row: checked.own_failed(row) and (
@@ -225,6 +228,11 @@ def _only_refused(row: Seen, passed: Sequence[Seen]) -> bool:
             one.tool in tried for other in passed for one in shell.wrote(other))
 
 
+def _in_code(rows: Sequence[Seen]) -> bool:
+    """Whether most answers are code, so that prose beside some is no answer."""
+    return 2 * sum(normal.is_code(row.answer) for row in rows) > len(rows)
+
+
 def _is_empty(row: Seen, expected: object) -> bool:
     """Whether an answer has no words, and its signs are not what is expected (`...` in Morse)."""
     said = row.answer.strip()
@@ -252,12 +260,13 @@ def _in_gold(answer: str, expected: object) -> bool:
                                               if isinstance(one, str))
 
 
-def _writers(passed: Sequence[Seen]) -> set[str]:
+def _writers(passed: Sequence[Seen], whole: Whole) -> set[str]:
     """The models whose passes wrote with one same tool, where these are at least three and two in
-    three of the passes; else none."""
+    three of the passes; else none. A call that nothing ever answers is an answer and no deed: who
+    gives it in words did as much."""
     by_tool: dict[str, list[Seen]] = {}
     for row in passed:
-        for tool in sorted({one.tool for one in shell.wrote(row)}):
+        for tool in sorted({one.tool for one in shell.wrote(row) if whole.tools[one.tool].told}):
             by_tool.setdefault(tool, []).append(row)
     for rows in by_tool.values():
         models = {row.model for row in rows}
