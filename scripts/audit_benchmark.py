@@ -105,7 +105,7 @@ def _audit(args: argparse.Namespace) -> int:
          "candidates": {klass: found.counts[klass] for klass in CLASSES},
          "contract": found.coverage._asdict() if found.coverage else None},
         [f"{whole.rows} datapoints of {whole.items} items",
-         *page.lines(found.counts, found.flagged, found.coverage),
+         *page.lines(found.counts, found.flagged, whole, found.coverage),
          *given.lines(whole, brought),
          f"audit: {args.analysis_dir / run.PAGE}"], args.json)
     return 0

@@ -112,7 +112,7 @@ def _analyse(parser: argparse.ArgumentParser, args: argparse.Namespace) -> int:
             *terminal.table(*overview.of_folder(analysis_dir, by)),
             *([*page.apart(compared), *page.mixes(compared)] if judged else []),
             *cli.findings_lines(counts),
-            *audit_page.lines(audited.counts, audited.flagged, audited.coverage),
+            *audit_page.lines(audited.counts, audited.flagged, audited.whole, audited.coverage),
             *terminal.table(*heuristics.summary(clusters)),
             *(["what reading buys (plan_review.py --budget N):",
                *terminal.table(*budgets.table(analysis_dir))] if budgets.is_quick(counts["fail"])

@@ -78,7 +78,7 @@ def test_equal_answers_with_opposite_verdicts(flags: Callable) -> None:
         row("slow", "the red fox", False, scores={"correct": True, "fast_enough": False}),
         row("calls", "the red fox", True, scores={"correct": True, "tool_use": True}),
         row("calls", "the red fox", False, scores={"correct": True, "tool_use": False}),
-    ) == {(SAME, "equal", "plant", "m0 m1")}
+    ) == {(SAME, "same_form", "plant", "m0 m1")}
 
 
 LONG = ("We add the two prices, subtract the voucher and divide by the number of friends who "
@@ -143,7 +143,7 @@ def test_a_fence_that_is_asked_for_tells_answers_apart(flags: Callable) -> None:
     assert flags(
         row("plant", fenced, True), row("plant", bare, False),
         row("asked", fenced, True, asked), row("asked", bare, False, asked),
-    ) == {(SAME, "equal", "plant", "m0 m1")}
+    ) == {(SAME, "same_form", "plant", "m0 m1")}
 
 
 def test_a_dimension_that_flips_while_the_answer_does_not(flags: Callable) -> None:
@@ -414,7 +414,7 @@ def test_fillers_fences_and_blanks(flags: Callable) -> None:
         row("query", lines.format("Ann"), True), row("query", lines.format("ann"), False),
         row("read", "7", False, **read | {"gold": "7"}),
         row("write", "7", False, **write | {"gold": "7"}),
-    ) == {(SAME, "near_equal", "filler", "m0 m1"), (SAME, "equal", "laid", "m4 m5"),
+    ) == {(SAME, "near_equal", "filler", "m0 m1"), (SAME, "same_form", "laid", "m4 m5"),
           (STRICT, "equal", "read", "m8")}
 
 

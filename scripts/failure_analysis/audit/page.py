@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from failure_analysis import terminal
-from failure_analysis.audit import consensus, given
+from failure_analysis.audit import consensus, given, in_doubt
 from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate, Variant
 from failure_analysis.audit.contract import Coverage
 from failure_analysis.audit.whole import Whole
@@ -43,6 +43,7 @@ def page(shown: Mapping[str, list[Candidate]], counts: Counter, whole: Whole,
             table(["class", "kind", "candidates", "that is"],
                   [[code(klass), "flag" if klass in FLAGS else "lead", counts[klass], MEANS[klass]]
                    for klass in CLASSES])]
+    text += in_doubt.section(in_doubt.of_whole(whole))
     if coverage:
         text += ["", f"{reached(coverage)}."]
     if not flags:
@@ -105,13 +106,15 @@ def reached(coverage: Coverage) -> str:
             "that it does not have")
 
 
-def lines(counts: Counter, flagged: int, coverage: Coverage | None = None) -> list[str]:
+def lines(counts: Counter, flagged: int, whole: Whole, coverage: Coverage | None = None
+          ) -> list[str]:
     """What a terminal says of an audit: how many candidates of each class there are."""
     found = [(klass, "flag" if klass in FLAGS else "lead", counts[klass], MEANS[klass])
              for klass in CLASSES if counts[klass]]
     return [f"verdicts examined: {flagged} items with a flag (to be read first: the benchmark may "
             "be wrong there)" if flagged else "verdicts examined: no flag",
             *terminal.table(("class", "kind", "candidates", "that is"), found),
+            *in_doubt.lines(in_doubt.of_whole(whole)),
             *([reached(coverage)] if coverage else [])]
 
 

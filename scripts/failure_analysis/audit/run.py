@@ -17,6 +17,7 @@ from failure_analysis.audit import (
     damaged,
     given,
     harness,
+    in_doubt,
     page,
     passing,
     same_answer,
@@ -85,9 +86,13 @@ def _found(rows: Rows, brought: given.Given, reach: suspicions.Reach | None
 
 def _search(rows: Rows, piece: tuple[str, str, str, str]) -> tuple[list[Candidate], Counter]:
     """What the classes find in the items of a piece, and what they counted on their way."""
-    whole = replace(rows.whole, counted=Counter())
-    return [one for item in items(rows, piece) for find in FINDERS
-            for one in find(item, whole)], whole.counted
+    whole, found = replace(rows.whole, counted=Counter()), []
+    for item in items(rows, piece):
+        mine = [one for find in FINDERS for one in find(item, whole)]
+        for one in mine:
+            in_doubt.count(one, item, whole)
+        found += mine
+    return found, whole.counted
 
 
 def _of_brought(item: Item, whole: Whole, brought: given.Given, reach: suspicions.Reach | None
@@ -125,7 +130,8 @@ def write(analysis_dir: Path, brought: given.Given) -> Found:
     store.write_text(analysis_dir / PAGE, page.page(shown, found.counts, found.whole,
                                                     found.coverage))
     facts.replace(analysis_dir, steps.AUDIT,
-                  {**numbers(found), **given.numbers(found.whole, brought)})
+                  {**numbers(found), **in_doubt.numbers(in_doubt.of_whole(found.whole)),
+                   **given.numbers(found.whole, brought)})
     manifest.record(analysis_dir, steps.AUDIT.name, brought.settings, steps.AUDIT.writes,
                     reads=reads)
     return found

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from failure_analysis.audit import asks, dimensions, near, normal, same_form, strict
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.final import final
-from failure_analysis.audit.grouped import LONGEST_FINAL, by_answer, called, tells_capitals
+from failure_analysis.audit.grouped import LONGEST_FINAL, by_answer, called, did, tells_capitals
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
@@ -45,7 +45,7 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     if len(item.rows) > 1:
         alike = by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
-        yield from _equal(item, opposite.values())
+        yield from _equal(item, _in_words(opposite.values(), True))
         yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
         yield from _same_form(item, opposite)
@@ -89,6 +89,17 @@ def _decided(name: str, row: Seen) -> bool:
 
 def _judged(row: Seen) -> dict[str, bool]:
     return {name: value for name, value in row.scores.items() if isinstance(value, bool)}
+
+
+def _in_words(opposite: Iterable[Group], same: bool) -> list[Group]:
+    """The groups with those of their failing datapoints alone that said just what a passing one
+    did, or with those that said it in another form (a fence, capitals)."""
+    found = []
+    for group in opposite:
+        said = {did(row, "") for row in group.passed}
+        failed = [row for row in group.failed if (did(row, "") in said) is same]
+        found += [Group(group.passed, failed)] if failed else []
+    return found
 
 
 def _equal(item: Item, opposite: Iterable[Group]) -> Iterator[Candidate]:
@@ -155,7 +166,8 @@ def _only_waits(row: Seen) -> bool:
 def _same_form(item: Item, opposite: Mapping[str, Group]) -> Iterator[Candidate]:
     """Datapoints that differ in the form of a value or of arguments alone, judged differently."""
     known = {row.ident for group in opposite.values() for row in group.failed}
-    groups = [group for rows in same_form.groups(item) if (group := _opposite(
+    groups = _in_words(opposite.values(), False)
+    groups += [group for rows in same_form.groups(item) if (group := _opposite(
         [row for row in rows if row.ident not in known]))]
     if groups:
         yield _contradiction(item, "same_form", groups, "differ in form alone")

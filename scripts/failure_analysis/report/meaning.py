@@ -153,6 +153,11 @@ KINDS = {
     "audit/flagged_items": Kind("items with a flag, which nobody need have read", ("audit/items",)),
     "audit/flags": Kind("flags: candidates that contradict themselves, read or not"),
     "audit/candidates": Kind("candidates of a wrong verdict, gold or item, read or not"),
+    "audit/in_doubt": Kind("failing datapoints of one model that flags of one class and rule "
+                           "doubt, read or not", ("failed_rows", "judged_rows", "rows")),
+    "audit/pass_rate_if_passed_pct": Kind("pass rate in % of one model, had all that flags of one "
+                                          "class and rule doubt passed, which is no finding until "
+                                          "they are read"),
     "audit/answers": Kind("datapoints (gold_differs: items) that the answers of a second source "
                           "contradict, read or not"),
     "audit/known_items": Kind("items that are on the given list of known defects", ("items",)),
@@ -240,7 +245,7 @@ _NO_MODEL = ("review/label", "review/labelled", "review/shown_never", "review/bu
                  "group_compared_items", "group_failed_by_all")))
 _BEHIND_A_WORD = ("mode", "review/fault", "review/bucket", "review/bucket_dimension",
                   "review/read_bucket", "review/group", "review/read_group", "review/by_agent",
-                  "review/other_fault")
+                  "review/other_fault", "audit/in_doubt", "audit/pass_rate_if_passed_pct")
 _OF_PAIRS = ("comparison/p_holm", *(f"comparison/difference{end}_pct" for end in (
     "", "_low", "_high")))
 

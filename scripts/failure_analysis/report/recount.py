@@ -12,7 +12,7 @@ import msgspec
 
 from failure_analysis import facts, files, manifest, results, steps
 from failure_analysis.agreement import measure
-from failure_analysis.audit import candidates, given
+from failure_analysis.audit import candidates, given, in_doubt
 from failure_analysis.checks import text_of
 from failure_analysis.comparison import compute
 from failure_analysis.datapoint import NOT_COUNTED, UNSURE
@@ -167,9 +167,10 @@ def _audited(index: rows.Index, stated: Mapping[str, int | float]) -> dict[str, 
     """What the audit found, of what it looked through; nothing where it did not run."""
     if not (index.analysis_dir / candidates.NAME).exists():
         return {}
-    found, flagged, other = Counter(), set(), Counter()
+    found, flagged, other, doubted = Counter(), set(), Counter(), Counter()
     for one in candidates.load(index.analysis_dir):
         found[one.klass] += 1
+        doubted.update(audit_counts.doubted(index, one))
         if one.kind == "flag":
             flagged.add((one.item_id, one.item_fingerprint))
         if one.klass == given.CLASS:
@@ -180,6 +181,7 @@ def _audited(index: rows.Index, stated: Mapping[str, int | float]) -> dict[str, 
             "audit/flagged_items": len(flagged),
             "audit/flags": sum(found[klass] for klass in candidates.FLAGS),
             **{f"audit/candidates/{klass}": found[klass] for klass in candidates.CLASSES},
+            **in_doubt.numbers(in_doubt.moved(doubted, audit_counts.judged(index))),
             **_brought(index, other, stated)}
 
 

@@ -4,7 +4,7 @@ model's rate is when the confirmed faults are resolved."""
 from collections import Counter
 
 from failure_analysis import steps
-from failure_analysis.audit import given, page
+from failure_analysis.audit import given, in_doubt, page
 from failure_analysis.audit.candidates import CLASSES, FLAGS
 from failure_analysis.markdown import code, listed, table
 from failure_analysis.packet import rows
@@ -26,7 +26,8 @@ def block(examined: Examined | None, index: rows.Index) -> str:
         return "\n\n".join(["Every datapoint was looked through, passing ones too; no verdict, "
                             "gold or item stands out.", *_void(examined)])
     sound = audit_counts.confirmed(examined)
-    text = [_found(examined, len(sound)), _classes(examined), _UNREAD, *_void(examined)]
+    text = [_found(examined, len(sound)), _classes(examined), _UNREAD,
+            *filter(None, in_doubt.section(examined.moved)), *_void(examined)]
     if sound:
         text += [*_rates(audit_counts.rates(examined, index), examined),
                  f"What to file with the benchmark: `{steps.ISSUES}`."]

@@ -2,11 +2,12 @@
 each model's pass rate is when the confirmed faults are resolved."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from failure_analysis import facts, steps
-from failure_analysis.audit import candidates
+from failure_analysis.audit import candidates, in_doubt
 from failure_analysis.audit.candidates import CLASSES, FLAGS, Candidate
 from failure_analysis.packet import rows
 from failure_analysis.review import audit_readings as readings
@@ -35,7 +36,8 @@ class Void(NamedTuple):
 
 class Examined(NamedTuple):
     """The audit and its readings: candidates by class, items with a flag, what was read by the
-    candidates' ids in their order, and what counts nowhere. `resolved` is what a datapoint should
+    candidates' ids in their order, what counts nowhere, and rules that move a model's rate.
+    `resolved` is what a datapoint should
     have been (pass, fail, drop) by the confirmed ones, `torn` how many they say different things
     of, which stay as judged."""
 
@@ -43,6 +45,7 @@ class Examined(NamedTuple):
     flagged: int
     finals: dict[str, Final]
     void: list[Void]
+    moved: list[in_doubt.Moved]
     resolved: dict[str, str]
     torn: int
 
@@ -63,9 +66,10 @@ def load(analysis_dir: Path, index: rows.Index) -> Examined | None:
     if not (analysis_dir / steps.AUDIT.writes[0]).exists():
         return None
     latest = readings.latest(readings.load(analysis_dir))
-    counts, flagged, named = Counter(), set(), {}
+    counts, flagged, named, in_question = Counter(), set(), {}, Counter()
     for one in candidates.load(analysis_dir):
         counts[one.klass] += 1
+        in_question.update(doubted(index, one))
         if one.klass in FLAGS:
             flagged.add((one.item_id, one.item_fingerprint))
         if one.id in latest:
@@ -75,7 +79,28 @@ def load(analysis_dir: Path, index: rows.Index) -> Examined | None:
     standing, unsound = _standing(index, [reading for ident in named for reading in latest[ident]])
     finals = {ident: _final(named[ident], tuple(mine)) for ident, mine in standing.items()}
     resolved, torn = _resolved(index, finals)
-    return Examined(counts, len(flagged), finals, void + unsound, resolved, torn)
+    return Examined(counts, len(flagged), finals, void + unsound,
+                    in_doubt.moved(in_question, judged(index)), resolved, torn)
+
+
+def doubted(index: rows.Index, one: Candidate) -> Iterator[tuple[str, str, str]]:
+    """(class, rule, model) of each failing datapoint that a candidate doubts and that may have been
+    right."""
+    for ident in one.disputed if one.klass in in_doubt.CLASSES else ():
+        line = index.outcomes.get(ident)
+        if line and line.outcome == "fail":
+            yield one.klass, one.rule, line.model
+
+
+def judged(index: rows.Index) -> dict[str, list[int]]:
+    """The judged and the passed rows of each model."""
+    models: dict[str, list[int]] = {}
+    for line in index.outcomes.values():
+        if line.outcome != "unjudged":
+            counts = models.setdefault(line.model, [0, 0])
+            counts[0] += 1
+            counts[1] += line.outcome == "pass"
+    return models
 
 
 def _standing(index: rows.Index, given: list[Reading]) -> tuple[dict[str, list[Reading]],
