@@ -13,7 +13,6 @@ from failure_analysis.report import blocks, causes
 from failure_analysis.review import break_counts, counting
 
 TEMPLATE = Path(__file__).resolve().parents[3] / "templates" / "deep_error_analysis.md.j2"
-_MOST_MODELS = 40
 _SUMMED = 6
 _ALPHA = 0.05
 
@@ -34,8 +33,7 @@ def render(analysis: blocks.Analysis) -> str:
         causes=[{"name": code(bucket), "block": f"{causes.BLOCK}{bucket}",
                  "shared": len(members[bucket]) > 1} for bucket in causes.drafted(members)],
         models=[{"name": code(name), "block": blocks.model_block(name)}
-                for name in described[:_MOST_MODELS]],
-        more_models=max(0, len(described) - _MOST_MODELS))
+                for name in described])
 
 
 def title(benchmark: str) -> str:

@@ -1,4 +1,4 @@
-"""Flags of one kind that move a model's rate, from the audit to a report that holds."""
+"""Many of one kind: flags that move a rate, models of one report."""
 
 import json
 from collections.abc import Callable
@@ -56,3 +56,21 @@ def test_a_kind_of_flag_that_moves_a_rate_is_said(build: Callable, run_script: C
     (out / "facts.json").write_text(json.dumps(stated))
     refused = run_script("check_report.py", out)
     assert f"audit/in_doubt/{NAME}" in refused.stdout + refused.stderr
+
+
+def test_a_draft_describes_each_of_many_models(build: Callable, run_script: Callable,
+                                               tmp_path: Path) -> None:
+    """The check asks for a section of every model with failures, so the draft has them all."""
+    (tmp_path / "map.yaml").write_text(MAPPING)
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(
+        {"id": "i1", "model": f"m{place}", "question": "Which?", "answer": f"The {place}.",
+         "correct": False}) + "\n" for place in range(45)))
+    _, out = build("--input", tmp_path / "rows.jsonl", "--mapping", tmp_path / "map.yaml")
+    for script in ("cluster_failures.py", "compare_models.py", "write_report.py"):
+        assert run_script(script, out).returncode == 0
+    draft = (out / "deep_error_analysis.md").read_text()
+    assert draft.count("\n## Model ") == 45
+    run_script("check_report.py", out)
+    verdicts = {one["verdict"] for one in json.loads((out / "check.json").read_text())["findings"]}
+    assert "unreviewed_model" in verdicts
+    assert not verdicts & {"missing_block", "unbound_number"}
