@@ -9,7 +9,7 @@ from failure_analysis.tool_checks import parsed_arguments
 
 _LONGEST, _SHORT = 4_000, 100
 _FENCE = re.compile(r"```[\w+-]*\n(.*?)```", re.S)
-_OBJECT = re.compile(r"[^{}\[\]]{0,200}?(\{[^{}]*\})\W*", re.S)
+_OBJECT = re.compile(r"[^{}\[\](=]{0,200}?(\{[^{}]*\})\W*", re.S)
 _TO_DO = re.compile(r"\W*(?:TODO|TBD|FIXME|to be (?:written|done|added|filled in|implemented))\b"
                     r"[^\n]{0,60}", re.I)
 _STUB_WORDS = ("pass", "...", "NotImplemented", "TODO", "unimplemented!", "todo!",

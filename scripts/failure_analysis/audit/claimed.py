@@ -76,10 +76,12 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     owed = undone.writes(due, whole)
     tools = once(lambda: undone.tools(item.rows))
     denied = {row.ident: claim for row in item.rows
-              if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
-                  or _told(row, due, owed, tools, whole) or _claim(
-                      read_back.denied(row, item.rows))
-              or _taken_back(row, due) or _credited(row, due))}
+              if (whole.acts or dimensions.state(row) is False) and (
+                  claim := _denied(row, due, whole)
+                  or _claim(checked.denied(row, item.question))
+                  or _told(row, due, owed, tools, whole)
+                  or _claim(read_back.denied(row, item.rows))
+                  or _taken_back(row, due) or _credited(row, due))}
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -142,8 +144,6 @@ def _may_deny(row: Seen, due: Sequence[Call], whole: Whole) -> bool:
     if not (due or row.made or row.scores or row.signals):
         return False
     state, made = dimensions.state(row), {(one.by, one.tool) for one in row.made}
-    if not any(tool.told for tool in whole.tools.values()) and state is not False:
-        return False  # calls that nothing answers are answers and no deeds
     if not due and state is not False and not (made and any(map(required.writes, whole.tools))):
         return False
     if any(map(shell.failed, row.made)) or state is False and not made:

@@ -46,7 +46,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         return
     due = required.required(item.expected)
     owed = undone.writes(due or (), whole)
-    open_ = {row.ident: undone.unfulfilled(owed, row) for row in passed}
+    open_ = {row.ident: undone.unfulfilled(owed, row) if row.made or whole.acts else []
+             for row in passed}
     told: set[str] = set()
     for rule, what, test in _rules(item, whole, passed, due, open_):
         rows = [row for row in passed if row.ident not in told and test(row)]
@@ -262,11 +263,10 @@ def _in_gold(answer: str, expected: object) -> bool:
 
 def _writers(passed: Sequence[Seen], whole: Whole) -> set[str]:
     """The models whose passes wrote with one same tool, where these are at least three and two in
-    three of the passes; else none. A call that nothing ever answers is an answer and no deed: who
-    gives it in words did as much."""
+    three of the passes; else none."""
     by_tool: dict[str, list[Seen]] = {}
-    for row in passed:
-        for tool in sorted({one.tool for one in shell.wrote(row) if whole.tools[one.tool].told}):
+    for row in passed if whole.acts else ():
+        for tool in sorted({one.tool for one in shell.wrote(row)}):
             by_tool.setdefault(tool, []).append(row)
     for rows in by_tool.values():
         models = {row.model for row in rows}

@@ -37,12 +37,15 @@ EMPTY, REFUSED = "empty", "refused"
 
 
 class Call(NamedTuple):
-    """A call that is expected; `compared` names its arguments that count (None: all)."""
+    """A call that is expected; `compared` names its arguments that count (None: all). `any_of` has
+    the values that will do for each argument, of which `arguments` holds the first; "" among them
+    says that it may be left out."""
 
     by: str
     name: str
     arguments: dict
     compared: tuple[str, ...] | None = None
+    any_of: dict[str, list] | None = None
 
 
 class Unmet(NamedTuple):
@@ -104,8 +107,16 @@ def fulfils(made: Made, call: Call) -> bool:
 
 
 def given(call: Call, made: Made) -> Any:
-    """The arguments of a call that was made, as far as they count."""
-    if call.compared is None or not isinstance(made.arguments, dict):
+    """The arguments of a call that was made, as far as they count; in the place of those that do as
+    well, the expected ones."""
+    if not isinstance(made.arguments, dict):
+        return made.arguments
+    if call.any_of is not None:
+        said = {name: "" for name in call.any_of} | made.arguments
+        return {name: call.arguments[name] if any(
+            one == value and (one is value or type(value) is not bool)
+            for one in call.any_of.get(name, ())) else value for name, value in said.items()}
+    if call.compared is None:
         return made.arguments
     return call.arguments | {name: made.arguments.get(name) for name in call.compared}
 
@@ -133,6 +144,10 @@ def _call(part: Any) -> Call | None:
         return None
     inner = part["function"] if isinstance(part.get("function"), dict) else part
     name = next((inner[key] for key in _NAMES if isinstance(inner.get(key), str)), None)
+    if name and _is_any_of(part.get("any_of")):
+        return Call("assistant", name, {key: next((one for one in values if one != ""), "")
+                                        for key, values in part["any_of"].items()},
+                    any_of=part["any_of"])
     values = next((inner[key] for key in _ARGUMENTS if key in inner), _ARGUMENTS)
     values = {} if values is None else parsed_arguments(values)
     if not name or not isinstance(values, dict):
@@ -140,6 +155,11 @@ def _call(part: Any) -> Call | None:
     only, by = part.get("compare_args"), part.get("requestor")
     return Call(by if isinstance(by, str) else "assistant", name, values,
                 tuple(map(str, only)) if isinstance(only, list) else None)
+
+
+def _is_any_of(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(inner, list) and inner
+                                           for inner in value.values())
 
 
 def folded(value: Any) -> Any:

@@ -315,9 +315,11 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
         taken.add(place)
         last = last if lookup else max(last, place)
     tools = {call.name for call in wanted}
+    is_answer = not any(made.result for made in row.made)  # and a look-up a part of it
     same = [row.made[place] for place in taken if row.made[place].ident]
     extra = [made for place, made in enumerate(row.made) if place not in taken
-             and made.by == "assistant" and required.writes(made.tool) and not shell.looks(made)
+             and made.by == "assistant" and (is_answer or required.writes(made.tool))
+             and not shell.looks(made)
              and not any((made.ident, made.tool, made.arguments) == (one.ident, one.tool,
                          one.arguments) for one in same)  # executed again, and not by the model
              and not (made.failed and made.tool in tools)]  # tried again, in the end with success

@@ -97,6 +97,12 @@ class Whole:
     models_on_known: dict[str, list[int]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def acts(self) -> bool:
+        """Whether calls have results: where nothing ever answers one, a call is an answer and no
+        deed, and who gives it in words did as much."""
+        return not self.tools or any(tool.told for tool in self.tools.values())
+
     def count(self, one: Seen) -> None:
         """Adds a datapoint to what is known of the whole."""
         self.rows += 1

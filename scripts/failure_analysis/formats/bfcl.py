@@ -17,6 +17,7 @@ from failure_analysis.records import Line, Source
 NAME = "bfcl"
 ABOUT = "BFCL, result/MODEL/…_result.json and score/MODEL/…_score.json, or one of them alone"
 _PREFIX = "gorilla_openfunctions_v1_test_"
+_NUMBERED = re.compile(r"_\d+$")
 _FILE = re.compile(rf"(?:{_PREFIX})?(?:BFCL_(v\d+)_)?(.+)_(result|score)\.json")
 _FOLDER = re.compile(r"(result|score)([-_].*)?")
 _OTHER = {"result": "score", "score": "result"}
@@ -268,6 +269,8 @@ def _fields(answer: dict, valid: Any, verdict: dict, file: Path, number: int) ->
     messages = _messages(answer.get("inference_log") or verdict.get("inference_log"))
     asked = _asked(prompt.get("question")) or "\n".join(
         message["content"] for message in messages if message["role"] == "user") or None
+    names = [one["name"] for one in _objects(prompt.get("function"))
+             if isinstance(one.get("name"), str)]
     error = verdict.get("error")
     kind = verdict.get("error_type") or (error.get("error_type") if isinstance(error, dict)
                                          else None)
@@ -280,8 +283,8 @@ def _fields(answer: dict, valid: Any, verdict: dict, file: Path, number: int) ->
         "assistant_text": given if isinstance(given, str) or given is None else _json(given),
         "messages": messages or None,
         "tool_calls": _calls(given, verdict.get("model_result_decoded",
-                                                verdict.get("decoded_result"))),
-        "expected": verdict.get("possible_answer", prompt.get("ground_truth")),
+                                                verdict.get("decoded_result")), names),
+        "expected": _wanted(verdict.get("possible_answer", prompt.get("ground_truth")), names),
         "scores": {"valid": valid},
         "judge_reasoning": _words(error),
         "failure_class": kind if valid is False else None,
@@ -338,16 +341,33 @@ def _messages(log: Any) -> list[dict]:
     return [message for part in log.values() for message in _messages(part)]
 
 
-def _calls(given: Any, decoded: Any) -> list[dict] | None:
-    """The calls in an answer as the API or the decoder gave them, in order; None for text."""
+def _calls(given: Any, decoded: Any, names: list[str]) -> list[dict] | None:
+    """The calls in an answer as the API or the decoder gave them, in order; None for text. A
+    function bears the name that the prompt gives it, where an API takes no dots."""
+    dotted = {name.replace(".", "_"): name for name in names}
     calls = []
     for value in (given, decoded):
         for one in _objects(value):
-            calls += [{"name": name, "arguments": _loaded(arguments)}
+            calls += [{"name": dotted.get(name, name), "arguments": _loaded(arguments)}
                       for name, arguments in one.items()]
         if calls:
             break
     return calls or None
+
+
+def _wanted(answer: Any, names: list[str]) -> Any:
+    """The calls that are expected, each with the values that will do for each argument; what spells
+    none as it stands. In older files one object holds them all, with a number behind the name of a
+    function that is to be called again."""
+    calls = [part for part in (answer if isinstance(answer, list) else [answer])
+             if isinstance(part, dict)]
+    if not calls or isinstance(answer, list) and len(calls) < len(answer):
+        return answer
+    found = [{"name": name if name in names or not names else _NUMBERED.sub("", name),
+              "any_of": values} for part in calls for name, values in part.items()]
+    return found if all(isinstance(call["any_of"], dict) and all(
+        isinstance(value, list) and value for value in call["any_of"].values())
+        for call in found) else answer
 
 
 def _objects(value: Any) -> Iterator[dict]:
