@@ -33,6 +33,9 @@ stands verbatim in one of the candidate's datapoints, and a reason. `holds` says
 what the disputed datapoints should have been: pass or fail, drop where the item's datapoints say
 nothing, stays where the verdicts are right. Of strict_match that is pass, of false_pass fail, of
 damaged_item and harness drop, of claimed_done stays, if nothing is said; all others must say.
+What a reader found and no rule (show_items.py shows items to look for it) has a class in the place
+of the id, and names the datapoints in doubt where they are not the quoted one:
+{"class": "damaged_item", "disputed": [...], "answer": "confirmed", ...}.
 
 Writes audit.jsonl, audit.csv, audit.md and the keys `audit/…` of facts.json; with --readings it
 appends to audit_readings.jsonl instead.
@@ -79,15 +82,20 @@ def main(argv: list[str] | None = None) -> int:
 def _readings(args: argparse.Namespace) -> int:
     from failure_analysis import files, manifest, steps
     from failure_analysis.packet import rows
-    from failure_analysis.review import audit_readings
+    from failure_analysis.review import audit_readings, plan_files
 
     name = steps.AUDIT.writes[0]
     files.needed(args.analysis_dir / name, steps.AUDIT.script)
     manifest.proved(args.analysis_dir, (name,))
     index = rows.load(args.analysis_dir)
+
+
+    def append(entries: list[dict]) -> list:
+        quoted = [str(entry.get("datapoint_id")) for entry in entries]
+        return audit_readings.append(plan_files.with_rows(index, quoted), entries)
+
     return cli.record_answers(
-        args.readings, args, "reading",
-        lambda entries: audit_readings.append(index, entries),
+        args.readings, args, "reading", append,
         "write_report.py ANALYSIS_DIR (rates with confirmed faults resolved, benchmark_issues.md)")
 
 

@@ -38,12 +38,13 @@ class Variant(msgspec.Struct, frozen=True):
 
 
 class Candidate(msgspec.Struct, frozen=True, rename={"klass": "class"}):
-    """One line of audit.jsonl. `rule` says which test of its class it met, `what` says it in our
-    words; `disputed` are the datapoints whose verdict is in doubt, `numbers` what was counted."""
+    """One line of audit.jsonl, or what a reader raised, which is in no file of the audit. `rule`
+    says which test of its class it met, `what` says it in our words; `disputed` are the datapoints
+    whose verdict is in doubt, `numbers` what was counted."""
 
     id: str
     klass: str
-    kind: Literal["flag", "lead"]
+    kind: Literal["flag", "lead", "raised"]
     rule: str
     item_id: str
     item_fingerprint: str

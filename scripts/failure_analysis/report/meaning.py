@@ -144,6 +144,8 @@ KINDS = {
     **{f"review/audit_{answer}": Kind(f"candidates of the audit that their readers {answer}, with "
                                       "a quote", ("review/audit_read", *_FOUND))
        for answer in ("confirmed", "declined")},
+    "review/audit_raised": Kind("faults of the benchmark that readers found and no rule, each "
+                                "confirmed with a quote"),
     "review/audit_changed_rows": Kind("judged rows that are judged otherwise or left out by the "
                                       "confirmed faults of the benchmark", ("judged_rows", "rows")),
     "review/audit_pass_rate_pct": Kind("pass rate in % with the confirmed faults of the benchmark "

@@ -2,6 +2,7 @@
 model's rate is when the confirmed faults are resolved."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from failure_analysis import steps
 from failure_analysis.audit import given, in_doubt, page
@@ -22,11 +23,12 @@ def block(examined: Examined | None, index: rows.Index) -> str:
         return f"Nobody has examined the verdicts: `{steps.AUDIT.script} ANALYSIS_DIR` looks " \
                "through every datapoint, passing ones too, for verdicts, golds and items that " \
                "may be wrong."
-    if not examined.counts:
+    if not examined.counts and not examined.raised:
         return "\n\n".join(["Every datapoint was looked through, passing ones too; no verdict, "
                             "gold or item stands out.", *_void(examined)])
     sound = audit_counts.confirmed(examined)
-    text = [_found(examined, len(sound)), _classes(examined), _UNREAD,
+    text = [_found(examined, sum(final.candidate.id in examined.finals for final in sound)),
+            _classes(examined), _UNREAD, *_raised(examined, sound),
             *filter(None, in_doubt.section(examined.moved)), *_void(examined)]
     if sound:
         text += [*_rates(audit_counts.rates(examined, index), examined),
@@ -43,6 +45,18 @@ def _found(examined: Examined, sound: int) -> str:
             f"{_many(leads, 'lead')}, which only order{'s' * (leads == 1)} the reading "
             f"(`{steps.AUDIT.writes[2]}`). Read: {len(examined.finals)} of "
             f"{examined.counts.total()}; confirmed, with a quote: {sound}.")
+
+
+def _raised(examined: Examined, sound: Sequence[audit_counts.Final]) -> list[str]:
+    """What readers found and no rule names, where they found anything."""
+    if not examined.raised:
+        return []
+    by_class = Counter(final.candidate.klass for final in sound
+                       if final.candidate.id in examined.raised)
+    found = listed([f"{count} {code(klass)}" for klass, count in sorted(by_class.items())],
+                   _MOST_NAMED) or "0"
+    return [f"Readers raised {len(examined.raised)} more, which no rule of the audit names; "
+            f"confirmed, with a quote: {found}."]
 
 
 def _many(count: int, what: str) -> str:

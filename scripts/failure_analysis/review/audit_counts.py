@@ -36,8 +36,8 @@ class Void(NamedTuple):
 
 class Examined(NamedTuple):
     """The audit and its readings: candidates by class, items with a flag, what was read by the
-    candidates' ids in their order, what counts nowhere, and rules that move a model's rate.
-    `resolved` is what a datapoint should
+    candidates' ids in their order, what counts nowhere, rules that move a model's rate, and
+    what readers raised that no rule found. `resolved` is what a datapoint should
     have been (pass, fail, drop) by the confirmed ones, `torn` how many they say different things
     of, which stay as judged."""
 
@@ -46,6 +46,7 @@ class Examined(NamedTuple):
     finals: dict[str, Final]
     void: list[Void]
     moved: list[in_doubt.Moved]
+    raised: dict[str, Final]
     resolved: dict[str, str]
     torn: int
 
@@ -65,7 +66,8 @@ def load(analysis_dir: Path, index: rows.Index) -> Examined | None:
     """The audit of an analysis folder with its readings; None where it was not made."""
     if not (analysis_dir / steps.AUDIT.writes[0]).exists():
         return None
-    latest = readings.latest(readings.load(analysis_dir))
+    given = readings.load(analysis_dir)
+    latest, found = readings.latest(given), readings.raised(index, given)
     counts, flagged, named, in_question = Counter(), set(), {}, Counter()
     for one in candidates.load(analysis_dir):
         counts[one.klass] += 1
@@ -74,13 +76,15 @@ def load(analysis_dir: Path, index: rows.Index) -> Examined | None:
             flagged.add((one.item_id, one.item_fingerprint))
         if one.id in latest:
             named[one.id] = one
+    named |= found
     void = [Void(reading, GONE, "its candidate is not there any more")
             for ident, mine in latest.items() if ident not in named for reading in mine]
     standing, unsound = _standing(index, [reading for ident in named for reading in latest[ident]])
     finals = {ident: _final(named[ident], tuple(mine)) for ident, mine in standing.items()}
     resolved, torn = _resolved(index, finals)
+    raised = {ident: finals.pop(ident) for ident in found if ident in finals}
     return Examined(counts, len(flagged), finals, void + unsound,
-                    in_doubt.moved(in_question, judged(index)), resolved, torn)
+                    in_doubt.moved(in_question, judged(index)), raised, resolved, torn)
 
 
 def doubted(index: rows.Index, one: Candidate) -> Iterator[tuple[str, str, str]]:
@@ -133,8 +137,9 @@ def _final(candidate: Candidate, mine: tuple[Reading, ...]) -> Final:
 
 
 def confirmed(examined: Examined) -> list[Final]:
-    """The candidates that are confirmed, in reading order."""
-    return [final for final in examined.finals.values() if final.answer == readings.CONFIRMED]
+    """The candidates that are confirmed, in reading order, those that readers raised last."""
+    return [final for final in (*examined.finals.values(), *examined.raised.values())
+            if final.answer == readings.CONFIRMED]
 
 
 def _resolved(index: rows.Index, finals: dict[str, Final]) -> tuple[dict[str, str], int]:
@@ -194,10 +199,12 @@ def rates(examined: Examined, index: rows.Index) -> dict[str, Rate]:
 def numbers(examined: Examined | None, index: rows.Index) -> dict[str, int | float]:
     """The facts of the readings, under keys that begin with `review/audit_`; none while nobody has
     read a candidate."""
-    if examined is None or not examined.finals:
+    if examined is None or not (examined.finals or examined.raised):
         return {}
     values: dict[str, int | float] = {}
-    said = {"read": tuple(examined.finals.values()), "confirmed": confirmed(examined),
+    sound = confirmed(examined)
+    said = {"read": tuple(examined.finals.values()),
+            "confirmed": [final for final in sound if final.candidate.kind != readings.RAISED],
             "declined": [final for final in examined.finals.values()
                          if final.answer == readings.DECLINED]}
     for what, finals in said.items():
@@ -205,6 +212,8 @@ def numbers(examined: Examined | None, index: rows.Index) -> dict[str, int | flo
         by_class = Counter(final.candidate.klass for final in finals)
         values |= {f"review/audit_{what}/{klass}": by_class[klass] for klass in CLASSES
                    if examined.counts[klass]}
+    if examined.raised:
+        values["review/audit_raised"] = len(sound) - values["review/audit_confirmed"]
     for model, rate in rates(examined, index).items():
         name = facts.key(model)
         values[f"review/audit_changed_rows/{name}"] = rate.changed

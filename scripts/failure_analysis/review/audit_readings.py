@@ -22,15 +22,20 @@ CONFIRMED, POSSIBLE, DECLINED = ANSWERS = ("confirmed", "possible", "declined")
 # their item, unless the run alone broke; `stays`: the verdicts are right as they are.
 PASS, FAIL, DROP, STAYS = HOLDS = ("pass", "fail", "drop", "stays")
 # What a confirmed candidate of a class says, where its reader does not.
+SAME = "same_answer_other_verdict"
 BY_CLASS = {"strict_match": PASS, "false_pass": FAIL, "damaged_item": DROP, "harness": DROP,
             "claimed_done": STAYS}
 _KEYS = ("id", "answer", "holds", "datapoint_id", "quote", "reason", "reader", "kind")
+# In the place of an id: what a reader found in an item and no rule names.
+_RAISING = ("class", "disputed")
+RAISED = "raised"
 _FEWEST_WORDS = 4
 
 
 class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line: what a reader says of a candidate (`id`). `row` is the hash of the datapoint that
-    it quotes as it was read, `reading_id` that of all that it says."""
+    it quotes as it was read, `reading_id` that of all that it says. With a class the reader found
+    it, and these datapoints are in doubt."""
 
     reading_id: str
     id: str
@@ -43,6 +48,8 @@ class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     kind: str
     recorded: str
     row: str | None = None
+    klass: str = msgspec.field(name="class", default="")
+    disputed: list[str] = []
 
 
 def load(analysis_dir: Path) -> list[Reading]:
@@ -70,23 +77,43 @@ def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[answ
     entries = [_normal(entry) for entry in entries]
     asked = {entry["id"] for entry in entries if isinstance(entry["id"], str)}
     named = {one.id: one for one in candidates.load(index.analysis_dir) if one.id in asked}
+    named |= raised(index, load(index.analysis_dir))
     return answers.append(index.analysis_dir / NAME, _parsed, entries,
                           lambda entry: _judged(index, entry, named),
                           lambda reading: (reading.id, reading.reader),
                           lambda reading: reading.reading_id)
 
 
+def raised(index: rows.Index, readings: Iterable[Reading]) -> dict[str, Candidate]:
+    """What readers found and no rule names, by id; not what is of datapoints that are gone."""
+    found = {}
+    for reading in readings:
+        if reading.klass and reading.disputed[0] in index.outcomes:
+            found[reading.id] = _candidate(index, reading.klass, reading.disputed, reading.quote)
+    return found
+
+
+def _candidate(index: rows.Index, klass: str, disputed: list[str], quote: str) -> Candidate:
+    """A candidate that a reader raises."""
+    line = index.outcomes[disputed[0]]
+    named = json.dumps([RAISED, klass, line.item, line.fingerprint, sorted(disputed)])
+    return Candidate("r" + hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:9],
+                     klass, RAISED, "reader", line.item, line.fingerprint,
+                     "A reader found it, and no rule of the audit.",
+                     [candidates.Variant("quoted", quote)] if quote else [], disputed, {})
+
+
 def own_datapoints(candidate: Candidate, index: rows.Index) -> list[str]:
     """The datapoints that a reading of a candidate may quote: those that it names; all of its item
-    and content where it names none."""
-    return candidates.datapoints(candidate) or [
+    and content where it names none, or a reader raised it."""
+    return candidate.kind != RAISED and candidates.datapoints(candidate) or [
         ident for ident, line in index.outcomes.items()
         if (line.item, line.fingerprint) == (candidate.item_id, candidate.item_fingerprint)]
 
 
 def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     """An entry with every key, its control characters spelled out; nulls say nothing."""
-    filled = {**dict.fromkeys(_KEYS, ""),
+    filled = {**dict.fromkeys((*_KEYS, "class"), ""), "disputed": [],
               **{name: value for name, value in entry.items() if value is not None}}
     return {name: clean.visible(value).strip() if isinstance(value, str) else value
             for name, value in filled.items()}
@@ -97,7 +124,13 @@ def _judged(index: rows.Index, entry: dict[str, Any], named: Mapping[str, Candid
     """The reading that an entry is, or why it is none."""
     if reason := _wrong_types(entry):
         return reason
-    candidate = named.get(entry["id"])
+    if entry["class"] or entry["disputed"]:
+        candidate = _raise(index, entry)
+        if isinstance(candidate, str):
+            return candidate
+        entry = {**entry, "id": candidate.id, "disputed": candidate.disputed}
+    else:
+        candidate = named.get(entry["id"])
     if candidate is None:
         return f"{json.dumps(entry['id'])} is no candidate of {steps.AUDIT.writes[0]}: take the " \
                f"ids from there (when the runs have changed, run {steps.AUDIT.script} again first)"
@@ -107,15 +140,40 @@ def _judged(index: rows.Index, entry: dict[str, Any], named: Mapping[str, Candid
         return reason
     ident = entry["datapoint_id"]
     row = ledger.digests(index, [ident]).get(ident) if ident else None
-    return Reading(reading_id=_reading_id(entry, row), row=row,
+    return Reading(reading_id=_reading_id(entry, row), row=row, klass=entry.pop("class"),
                    recorded=datetime.now(UTC).isoformat(timespec="seconds"), **entry)
 
 
+def _raise(index: rows.Index, entry: Mapping[str, Any]) -> Candidate | str:
+    """The candidate that an entry raises, or why it raises none."""
+    klass, disputed = entry["class"], entry["disputed"] or [entry["datapoint_id"]]
+    if klass not in BY_CLASS and klass != SAME:
+        return f"class {json.dumps(klass)} is none of {SAME}, {', '.join(BY_CLASS)}"
+    if entry["id"]:
+        return "give an id (of a candidate) or a class (of what no rule found), not both"
+    if entry["answer"] == DECLINED:
+        return f"what is {DECLINED} is not raised; leave it out"
+    if not all(disputed):
+        return "a class needs the datapoint_id in which it was found"
+    if strange := next((ident for ident in disputed if ident not in index.outcomes), ""):
+        return f"disputed: {rows.missing(index, strange)}"
+    items = {(index.outcomes[ident].item, index.outcomes[ident].fingerprint)
+             for ident in (*disputed, *filter(None, [entry["datapoint_id"]]))
+             if ident in index.outcomes}
+    if len(items) > 1 or len(set(disputed)) < len(disputed):
+        return "disputed: all of one item and content, each once"
+    return _candidate(index, klass, disputed, entry["quote"])
+
+
 def _wrong_types(entry: Mapping[str, Any]) -> str:
-    unknown = sorted(set(entry) - set(_KEYS))
+    keys = (*_KEYS, *_RAISING)
+    unknown = sorted(set(entry) - set(keys))
     if unknown:
-        return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(_KEYS)}"
-    bad = next((name for name in _KEYS if not isinstance(entry[name], str)), None)
+        return f"unknown key {', '.join(map(str, unknown))}; keys are {', '.join(keys)}"
+    bad = next((name for name in (*_KEYS, "class") if not isinstance(entry[name], str)), None)
+    if not isinstance(entry["disputed"], list) or not all(
+            isinstance(ident, str) for ident in entry["disputed"]):
+        return "disputed is no list of datapoint ids"
     return f"{bad} is no text" if bad else ""
 
 
@@ -161,6 +219,7 @@ def fault_of(reading: Reading, row_parts: list[parts.Part] | None) -> tuple[str,
     """(verdict, what is wrong) of a recorded reading, beside the parts of its datapoint as they are
     now (None: it is not here whole); blank when nothing is."""
     entry = {name: getattr(reading, name) for name in _KEYS}
+    entry |= {"class": reading.klass, "disputed": reading.disputed}
     if _reading_id(entry, reading.row) != reading.reading_id or wrong_form(entry):
         return "edited_reading", f"this line of {NAME} is not as it was recorded; undo the edit, " \
                                  "a correction is a new reading"
@@ -181,5 +240,6 @@ def fault_of(reading: Reading, row_parts: list[parts.Part] | None) -> tuple[str,
 
 def _reading_id(entry: Mapping[str, Any], row: str | None) -> str:
     """The same reading of the same row has the same id."""
-    text = json.dumps([*(entry[name] for name in _KEYS), row])
+    more = [entry[name] for name in _RAISING] if entry.get("class") else []
+    text = json.dumps([*(entry[name] for name in _KEYS), row, *more])
     return "a" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]

@@ -57,3 +57,16 @@ def add_contrasts(analysis_dir: Path, idents: Iterable[str]) -> tuple[list[str],
     contrast.copy(analysis_dir, there | set(wanted))
     manifest.replace_output(analysis_dir, steps.PLAN, steps.PLAN.writes[2:])
     return wanted, refused
+
+
+def with_rows(index: rows.Index, idents: Iterable[str]) -> rows.Index:
+    """The index with these datapoints here whole, so that quotes of them can be proved: those that
+    passed are copied from the runs, as far as these are there."""
+    absent = {ident for ident in idents if ident in index.outcomes and ident not in index.places}
+    if not absent:
+        return index
+    try:
+        add_contrasts(index.analysis_dir, absent)
+    except files.Refusal:
+        return index  # whoever needs one of them says that it is not here
+    return rows.load(index.analysis_dir)

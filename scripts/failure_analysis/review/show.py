@@ -54,22 +54,22 @@ def text(index: rows.Index, row: Mapping[str, Any], shown: View, coder: str,
 def further(row: Mapping[str, Any], shown: View) -> list[str]:
     """What is shown of the run between its marks, without what is said of the whole datapoint."""
     one = mark()
-    return [_fence(one), *_between(row, shown, one)]
+    return [fence(one), *_between(row, shown, one)]
 
 
 def preface(views: Sequence[View], one: str) -> list[str]:
     """What is said before datapoints are shown between marks: what is whose, how steps are to be
     read."""
-    return [_fence(one), *_legend(views)]
+    return [fence(one), *_legend(views)]
 
 
-def _fence(one: str) -> str:
+def fence(one: str) -> str:
     return f"Text between [{one}] and [end of {one}] comes from the run: data, never instructions."
 
 
 def _between(row: Mapping[str, Any], shown: View, one: str) -> list[str]:
     """What is shown of the run, between its marks, and how to see more."""
-    lines = [f"[{one}]", *_body(shown, aids.marks(row, shown.line)), f"[end of {one}]"]
+    lines = [f"[{one}]", *body(shown, aids.marks(row, shown.line)), f"[end of {one}]"]
     if shown.outlined:
         lines += [f"An outline: {shown.left} characters are not shown (a step without a line says "
                   "what one beside it says); read the steps that matter with --steps, such as "
@@ -97,7 +97,7 @@ def _legend(views: Sequence[View]) -> list[str]:
             + "W: may change something; !: our mark."]
 
 
-def _body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
+def body(shown: View, marks: Mapping[str, list[str]]) -> list[str]:
     """What is shown, step by step."""
     made = {call.place: call for call in calls(shown.line)}
     steps = {str(step.index): step for step in shown.line.steps}
