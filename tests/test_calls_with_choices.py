@@ -44,11 +44,13 @@ def _files(folder: Path, answers: dict[str, tuple[str, object, bool]], wanted: o
 def test_a_call_of_which_several_values_will_do(build: Callable, run_script: Callable,
                                                 tmp_path: Path, arguments: dict,
                                                 rule: str | None) -> None:
-    """The API of model `a` takes no dots; what is left out, or beside it, is another call."""
+    """The API of `a`, and of `c`, which passes, takes no dots; what is left out, or beside it, is
+    another call."""
     calls = [{"plot_area": arguments}]
     _, out = build("--input", _files(tmp_path / "in", {
         "a": (json.dumps(calls), calls, False),
-        "b": ("[plot.area(limits=[1.0, 3.0], unit='cm')]", None, True)}))
+        "b": ("[plot.area(limits=[1.0, 3.0], unit='cm')]", None, True),
+        "c": ([{"plot_area": json.dumps(WANTED["plot.area"] | {"unit": "cm"})}], None, True)}))
     assert run_script("audit_benchmark.py", out).returncode == 0
     found = [json.loads(line) for line in (out / "audit.jsonl").read_text().splitlines()]
     assert [(one["class"], one["rule"]) for one in found if one["kind"] == "flag"] == (

@@ -90,7 +90,7 @@ def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
     """The required calls that no successful call fulfils; arguments are compared but for form."""
     found = []
     for call in calls:
-        tries = [one for one in made if one.by == call.by and one.tool == call.name]
+        tries = [one for one in made if one.by == call.by and same_tool(one.tool, call.name)]
         exact = [one for one in tries if fulfils(one, call)]
         if any(not one.failed for one in exact):
             continue
@@ -102,8 +102,14 @@ def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
 
 def fulfils(made: Made, call: Call) -> bool:
     """Whether a call is the required one, whether it worked or not."""
-    return (made.by, made.tool) == (call.by, call.name) and arguments.same(
+    return made.by == call.by and same_tool(made.tool, call.name) and arguments.same(
         call.arguments, given(call, made), "", ordered=arguments.is_sequence(call.name))
+
+
+def same_tool(name: str, other: str) -> bool:
+    """Whether two names are of one tool: an API that takes no dots has underscores there."""
+    return name == other or "." in name + other and name.replace(".", "_") == other.replace(
+        ".", "_")
 
 
 def given(call: Call, made: Made) -> Any:
