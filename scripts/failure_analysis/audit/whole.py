@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from failure_analysis.audit import required
@@ -97,10 +98,10 @@ class Whole:
     models_on_known: dict[str, list[int]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def acts(self) -> bool:
         """Whether calls have results: where nothing ever answers one, a call is an answer and no
-        deed, and who gives it in words did as much."""
+        deed, and who gives it in words did as much. Asked once all datapoints are counted."""
         return not self.tools or any(tool.told for tool in self.tools.values())
 
     def count(self, one: Seen) -> None:
