@@ -115,7 +115,9 @@ def _audit(args: argparse.Namespace) -> int:
         [f"{whole.rows} datapoints of {whole.items} items",
          *page.lines(found.counts, found.flagged, whole, found.coverage),
          *given.lines(whole, brought),
-         f"audit: {args.analysis_dir / run.PAGE}"], args.json)
+         f"audit: {args.analysis_dir / run.PAGE}",
+         "next: show_items.py ANALYSIS_DIR (items side by side, those with a flag first)"],
+        args.json)
     return 0
 
 
