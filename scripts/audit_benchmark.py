@@ -29,10 +29,12 @@ which datapoints, judged or not, do not do what their item requires. Nobody's co
 --readings takes what a reader makes of the candidates, one JSON object per line:
 {"id": ..., "answer": "confirmed", "holds": "pass", "datapoint_id": ..., "quote": ...,
 "reason": ...}. The answer is confirmed, possible or declined; all but possible need a quote that
-stands verbatim in one of the candidate's datapoints, and a reason. `holds` says of a confirmed one
-what the disputed datapoints should have been: pass or fail, drop where the item's datapoints say
-nothing, stays where the verdicts are right. Of strict_match that is pass, of false_pass fail, of
-damaged_item and harness drop, of claimed_done stays, if nothing is said; all others must say.
+stands verbatim in one of the candidate's datapoints (12 characters, a whole part or a whole value
+in quotes), and a reason of four words. --unread prints such lines for the flags that nobody has
+read. `holds` says of a confirmed one what the disputed datapoints should have been: pass or fail,
+drop where the item's datapoints say nothing, stays where the verdicts are right. Of strict_match
+that is pass, of false_pass fail, of damaged_item and harness drop, of claimed_done stays, if
+nothing is said; all others must say.
 What a reader found and no rule (show_items.py shows items to look for it) has a class in the place
 of the id, and names the datapoints in doubt where they are not the quoted one:
 {"class": "damaged_item", "disputed": [...], "answer": "confirmed", ...}.
@@ -63,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--reader", metavar="NAME", help="with --readings: who read")
     parser.add_argument("--kind", default="agent", choices=("agent", "person"),
                         help="with --readings: what the reader is (default agent)")
+    parser.add_argument("--unread", action="store_true",
+                        help="print an entry for --readings for each flag that nobody has read, "
+                             "to be filled in")
     parser.add_argument("--answers", type=Path, metavar="FILE",
                         help="JSONL or CSV with item, answer, source: what a solver, a person or a "
                              "second source says; compared with gold, answers and verdicts. Kept "
@@ -75,7 +80,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if bool(args.readings) != bool(args.reader):
         parser.error("--readings and --reader go together")
-    act = _readings if args.readings else _audit
+    if args.readings and args.unread:
+        parser.error("give one of --readings and --unread")
+    act = _readings if args.readings else _unread if args.unread else _audit
     return cli.run(__file__, lambda: act(args), args.analysis_dir)
 
 
@@ -97,6 +104,18 @@ def _readings(args: argparse.Namespace) -> int:
     return cli.record_answers(
         args.readings, args, "reading", append,
         "write_report.py ANALYSIS_DIR (rates with confirmed faults resolved, benchmark_issues.md)")
+
+
+def _unread(args: argparse.Namespace) -> int:
+    import json
+
+    from failure_analysis import files, steps
+    from failure_analysis.review import audit_readings
+
+    files.needed(args.analysis_dir / steps.AUDIT.writes[0], steps.AUDIT.script)
+    for entry in audit_readings.unread(args.analysis_dir):
+        print(json.dumps(entry))
+    return 0
 
 
 def _audit(args: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from failure_analysis.review import parts
+
 MAPPING = """
 benchmark: desk
 fields: {item_id: id, model_name: model, run_id: model, user_text: question, assistant_text: answer,
@@ -152,3 +154,26 @@ def test_what_a_reader_raises_counts_beside_the_flags(folder: Path, run_script: 
                   reason="the question is about another floor")[0] == 0
     run_script("write_report.py", folder)
     assert json.loads((folder / "facts.json").read_text())["review/audit_raised"] == 1
+
+
+def test_what_is_unread_is_printed_to_be_filled_in(folder: Path, run_script: Callable,
+                                                   tmp_path: Path) -> None:
+    """An entry that nobody filled in is refused; a filled one is unread no more."""
+    flag = next(json.loads(line) for line in (folder / "audit.jsonl").read_text().splitlines()
+                if json.loads(line)["kind"] == "flag")
+    [entry] = map(json.loads, run_script("audit_benchmark.py", folder, "--unread"
+                                         ).stdout.splitlines())
+    assert (entry["id"], entry["datapoint_id"]) == (flag["id"], flag["disputed"][0])
+    filled = {**entry, "holds": "pass", "reason": "both say six, which is right"}
+    for quote, code in (("", 1), ("six", 0)):
+        (tmp_path / "filled").write_text(json.dumps({**filled, "quote": quote}) + "\n")
+        done = run_script("audit_benchmark.py", folder, "--readings", tmp_path / "filled",
+                          "--reader", "ann")
+        assert done.returncode == code, done.stdout + done.stderr
+    assert run_script("audit_benchmark.py", folder, "--unread").stdout == ""
+
+
+def test_a_value_in_quotes_proves_however_short_it_is(folder: Path) -> None:
+    text = [parts.Part("call-1", 'pour {"volume": "1.50 L", "cup": "b7"}')]
+    assert not parts.too_short("1.50 L", text)
+    assert [parts.too_short(quote, text) for quote in ("b7", "volume\": \"1", "pour")] == [True] * 3

@@ -289,7 +289,8 @@ def _proved_quote(quote: str, ident: str, line: int, evidence: Evidence) -> Find
         evidence.proved["quotes"] += 1
     elif plain:
         yield Finding(line, "fabricated_quote", _short(quote), "too short to prove anything; quote "
-                      f"at least {parts.SHORTEST_QUOTE} characters or a whole part")
+                      f"at least {parts.SHORTEST_QUOTE} characters, a whole part or a whole value "
+                      "in quotes")
     elif ident in evidence.analysis.counts.index.outcomes:
         if owner := _owner(quote, evidence):
             yield Finding(line, "misattributed_quote", _short(quote),

@@ -45,11 +45,15 @@ def _differing(row: Mapping[str, Any], made: Sequence[Call]) -> list[dict[str, A
     due = required.required(row.get("expected"))
     if not due:
         return []
-    calls_made = [tool_checks.Call("assistant", call.name, call.arguments, call.failed)
-                  for call in made]
-    checks = [tool_checks.Check(tool_checks.Call(call.by, call.name, call.arguments), any(
-        (one.name, one.failed) == (call.name, False)
-        and arguments.same(call.arguments, one.arguments, "") for one in made)) for call in due]
+    calls_made, met = [], set()
+    for one in made:  # what differs in form alone is what is expected
+        place = next((place for place, call in enumerate(due) if call.name == one.name
+                      and arguments.same(call.arguments, one.arguments, "")), None)
+        met |= {place} if not one.failed else set()
+        calls_made.append(tool_checks.Call("assistant", one.name, one.arguments if place is None
+                                           else due[place].arguments, one.failed))
+    checks = [tool_checks.Check(tool_checks.Call(call.by, call.name, call.arguments), place in met)
+              for place, call in enumerate(due)]
     return [signal for signal in tool_checks.differences(checks, calls_made) if _places(signal)]
 
 

@@ -71,6 +71,14 @@ def latest(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
     return by_id
 
 
+def unread(analysis_dir: Path) -> list[dict[str, str]]:
+    """An entry for each flag that nobody has read, to be filled in."""
+    done = latest(load(analysis_dir))
+    return [{"id": one.id, "answer": CONFIRMED, "holds": BY_CLASS.get(one.klass, ""),
+             "datapoint_id": next(iter(candidates.datapoints(one)), ""), "quote": "", "reason": ""}
+            for one in candidates.load(analysis_dir) if one.kind == "flag" and one.id not in done]
+
+
 def append(index: rows.Index, entries: Iterable[Mapping[str, Any]]) -> list[answers.Verdict]:
     """Proves each entry against its candidate and its datapoint and appends the good ones; one
     verdict per entry."""
@@ -136,8 +144,8 @@ def _judged(index: rows.Index, entry: dict[str, Any], named: Mapping[str, Candid
                f"ids from there (when the runs have changed, run {steps.AUDIT.script} again first)"
     if not entry["holds"] and entry["answer"] == CONFIRMED:
         entry = {**entry, "holds": BY_CLASS.get(candidate.klass, "")}
-    if reason := wrong_form(entry) or _wrong_content(index, entry, candidate):
-        return reason
+    if reasons := [*filter(None, (wrong_form(entry), _wrong_content(index, entry, candidate)))]:
+        return "; ".join(reasons)
     ident = entry["datapoint_id"]
     row = ledger.digests(index, [ident]).get(ident) if ident else None
     return Reading(reading_id=_reading_id(entry, row), row=row, klass=entry.pop("class"),

@@ -478,7 +478,7 @@ def unproved(quotes: Iterable[str], row: Mapping[str, Any]) -> str:
             return f"before the quote {quote!r} stands a negation; quote that too"
         if parts.too_short(quote, row_parts):
             return f"the quote {quote!r} is too short to prove anything; quote at least " \
-                   f"{parts.SHORTEST_QUOTE} characters or a whole part"
+                   f"{parts.SHORTEST_QUOTE} characters, a whole part or a whole value in quotes"
     return ""
 
 

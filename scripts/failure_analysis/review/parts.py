@@ -15,6 +15,7 @@ from failure_analysis.patterns import re_compile
 
 # A shorter quote stands in too many datapoints to prove anything, unless it is a whole part.
 SHORTEST_QUOTE = 12
+_SHORTEST_VALUE = 4
 _NEGATED = re_compile(r"(?:\b(?:not|never|no|cannot)|n['\u2019]t)(?: [\w'\u2019-]+){0,2} $", re.I)
 _ESCAPED = ("\\n", "\\r", "\\t")
 
@@ -142,10 +143,12 @@ def _in_word(char: str) -> bool:
 
 
 def too_short(quote: str, parts: list[Part]) -> bool:
-    """True for a quote that is so short that it proves nothing."""
+    """True for a quote that is so short that it proves nothing: no whole part, and no whole value
+    in recorded JSON (`"1.50 L"`)."""
     wanted = folded(quote)
-    return len(wanted) < SHORTEST_QUOTE and all(
-        wanted != part.text for part in _folded(tuple(parts)))
+    return len(wanted) < SHORTEST_QUOTE and not any(
+        wanted == part.text or len(wanted) >= _SHORTEST_VALUE and f'"{wanted}"' in part.text
+        for part in _folded(tuple(parts)))
 
 
 def nearest(quote: str, parts: list[Part]) -> str:

@@ -121,12 +121,19 @@ def _text(entry: Entry, whole: Mapping[str, dict], tokens: int, told: dict[str, 
     counts = ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
     yield show.flat(f"== item {entry.item}: {counts}")
     for one in entry.found:
+        if one.klass == "instability":  # the answers below say it
+            continue
         yield show.flat(f"{one.kind} {one.id} {one.klass} ({one.rule}): {one.what}")
     before, acts = dict(told), {}
     for lines in _answers(entry, whole):
         row = whole[lines[0].datapoint_id]
         shown = view.view(row, timeline(row), view.Asked(tokens), before)
-        yield show.flat(_who(lines, row))
+        mine = {line.datapoint_id for line in lines}
+        doubted = [one.id for one in entry.found if not mine.isdisjoint(one.disputed)
+                   and one.kind == "flag"]
+        yield show.flat(_who(lines, row) + f"; doubted by {', '.join(doubted)}" * bool(doubted))
+        if not (row.get("assistant_text") or "").strip():
+            yield "answer (none)"
         yield from _shown(shown, row, before, acts)
         fresh = [window for window in shown.windows if not window.same_as
                  and window.stop == len(window.entry.part.text)]
