@@ -16,7 +16,8 @@ from failure_analysis.tool_checks import parsed_arguments
 
 FENCE = re_compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
 _CODE_START = re_compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
-                         r"SELECT\b|return\b)")
+                         r"SELECT\b|return\b|(?:for|while|if|elif|with) [^.?!]*:\s*$|"
+                         r"(?:else|try):\s*$)")
 _CODE_END = re_compile(r"[;{]\s*$", re.M)
 SQL = re_compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re_compile(r"'[^']*'|\"[^\"]*\"")
@@ -164,7 +165,7 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     have quotes of which the capitals differ."""
     return ("case" in asked or len(b) < 3 and b.casefold() != "no" and not b.isdecimal()
             and not (b.istitle() and re.search(rf"\b{b} (?:is|sits|was|says|has)\b", question))
-            or bool(re.search(r"[a-z0-9][A-Z]", b))
+            or bool(re.search(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]", b))
             or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
@@ -187,6 +188,8 @@ def _is_code(text: str, question: str) -> bool:
 
 def parsed(text: str) -> Any:
     """A JSON or Python literal; None for anything else."""
+    if text[:2] in ('"{', '"[') and is_json(text):  # encoded twice
+        text = json.loads(text)
     if not text.lstrip().startswith(("{", "[")) or len(text) > 20_000:
         return None
     if (value := parsed_arguments(text)) is not text:
@@ -195,6 +198,15 @@ def parsed(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON as its standard has it, in a fence or not."""
+    try:
+        json.loads(unfenced(text))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,

@@ -72,10 +72,25 @@ def required(expected: Any) -> list[Call] | None:
 
 
 @lru_cache(1 << 12)
+def bare_name(name: str) -> str:
+    """A tool's name in small letters without that of its server."""
+    bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _SERVER.split(name)[-1]).lower()
+    return bare.replace("-", "_").replace(" ", "_")
+
+
+def same_tool(a: str, b: str) -> bool:
+    """Whether two names are of one tool, one of them without its server or in other letters."""
+    return a == b or bare_name(a) == bare_name(b) and (
+        len({_SERVER.split(name)[0] for name in (a, b) if _SERVER.search(name)}) < 2)
+
+
+_SERVER = re_compile(r"[./:]|__")
+
+
+@lru_cache(1 << 12)
 def writes(name: str) -> bool:
     """Whether a tool may change the world, as its name says."""
-    bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.split(r"[./:]|__", name)[-1]).lower()
-    bare = bare.replace("-", "_").replace(" ", "_")
+    bare = bare_name(name)
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
     looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
@@ -87,7 +102,7 @@ def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
     """The required calls that no successful call fulfils; arguments are compared but for form."""
     found = []
     for call in calls:
-        tries = [one for one in made if one.by == call.by and one.tool == call.name]
+        tries = [one for one in made if one.by == call.by and same_tool(one.tool, call.name)]
         exact = [one for one in tries if fulfils(one, call)]
         if any(not one.failed for one in exact):
             continue
@@ -99,7 +114,7 @@ def unmet(calls: Sequence[Call], made: Sequence[Made]) -> list[Unmet]:
 
 def fulfils(made: Made, call: Call) -> bool:
     """Whether a call is the required one, whether it worked or not."""
-    return (made.by, made.tool) == (call.by, call.name) and arguments.same(
+    return made.by == call.by and same_tool(made.tool, call.name) and arguments.same(
         call.arguments, given(call, made), "", ordered=arguments.is_sequence(call.name))
 
 

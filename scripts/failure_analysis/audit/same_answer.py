@@ -25,7 +25,7 @@ _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re_compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
-                                r"efficien|steps|turns", re.I)
+                                r"efficien|steps|turns|second|\b\d+ ?m?s\b", re.I)
 # What it is called where calls decide it, which a row without any may not have recorded.
 _OF_THE_CALLS = re_compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
@@ -77,6 +77,7 @@ def _against(failed: Seen, passed: Seen) -> bool:
         return any(judged[name] is False and _judged(passed).get(name) is True for name in judged
                    if _decided(name, failed))
     names = [name for name in failed.failed if name in judged]
+    names = [name for name in names if not dimensions.VERDICT.match(name)] or names  # sums them up
     return not names or any(_decided(name, failed) for name in names)
 
 

@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, dimensions, judged_form, normal, required, shell
+from failure_analysis.audit import (
+    arguments,
+    asks,
+    choices,
+    dimensions,
+    judged_form,
+    normal,
+    required,
+    shell,
+)
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.demands import printed_otherwise
@@ -59,15 +68,20 @@ SAYS = {
     "assignment": "what is expected, with the name of the unknown",
     "article": "what is expected but for an article before it",
     "accents": "what is expected but for accents",
-    "title": "the expected person, with or without a title",
+    "title": "the expected person, with or without a title, or the family name first",
+    "scaled": "the expected amount, in another unit",
+    "escaped": "what is expected, of which one of the two is escaped",
+    "parted": "the expected code, number or address but for the signs between its parts",
+    "layout": "the expected elements, table or mapping, laid out otherwise",
+    "code": "the expected code in other quotes",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
     "outputs": "all that is expected to be said, in words with which others passed",
     "set": "the expected members in another order, which is free",
 }
 
 _SAYS_CALLS = {
-    "arguments": "made every expected call and no other write; arguments differ in their form "
-                 "alone",
+    "arguments": "made every expected call and no other write; arguments, or names of tools, "
+                 "differ in their form alone",
     "all_done": "made every expected call as it is expected and no other write",
     "order": "made every expected call and no other write, in another order, which nothing asks "
              "for"}
@@ -104,15 +118,44 @@ def golds(expected: Any) -> list[str]:
     return [normal.written(expected)]
 
 
-def _will_do(item: Item) -> list[str]:
-    """The answers of which each will do: of a list those in it, where somebody passed with one."""
+def will_do(item: Item) -> list[str]:
+    """The answers of which each will do: of a list those in it, where somebody passed with one or
+    they are names of one thing; the option that the parts of a mapping name."""
     expected = item.expected
+    if isinstance(expected, dict) and (letter := _option(expected, item.question)):
+        return [letter]
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
+    if _are_names_of_one(expected, item.question):
+        return expected
     one_passed = any(alike(ending, gold, item.question) for row in item.rows
                      if row.outcome == "pass" and (ending := final(row.answer).text)
                      for gold in expected)
     return expected if one_passed and len(expected) > 1 else golds(expected)
+
+
+def _are_names_of_one(names: Sequence[str], question: str) -> bool:
+    """Whether one name stands in another one as a word, and the question does not ask for
+    several."""
+    folded = [f" {normal.core(name).casefold()} " for name in names]
+    return any(a != b and a in b for a in folded for b in folded) \
+        and not asks.members(question) and not _SEVERAL.search(question)
+
+
+_SEVERAL = re_compile(r"\b(?:all|both|each|every|list|two|three|four|five|and|array|json)\b", re.I)
+
+
+def _option(expected: Mapping, question: str) -> str:
+    """The letter of the one option that the parts of a mapping name, by letter, text or place."""
+    listed = asks.options(question) if 1 < len(expected) < 5 else {}
+    named = {value: choices.option(str(value), listed) for value in expected.values()
+             if isinstance(value, str)} if listed else {}
+    letters = set(named.values()) - {""}
+    places = [value for value in expected.values() if type(value) is int]
+    letter = letters.pop() if len(letters) == 1 and len(places) + len(
+        [value for value in named if named[value]]) == len(expected) else ""
+    return letter if letter and all("ABCDEFGHIJ".index(letter) in (place, place - 1)
+                                    for place in places) else ""
 
 
 def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
@@ -169,7 +212,7 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
 
 def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
-    wanted = _will_do(item)
+    wanted = will_do(item)
     found = in_form(item, failed, wanted)
     if not found and (rows := _said_all(item, failed)):
         found = {"outputs": rows}
@@ -228,9 +271,10 @@ def calls_wanted(expected: Any) -> list[Call]:
 def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterator[Candidate]:
     """Failing rows that made every call that is expected and no other write."""
     done: dict[str, list[Seen]] = {rule: [] for rule in _SAYS_CALLS}
-    tools = {call.name for call in wanted}
+    tools = {required.bare_name(call.name) for call in wanted}
     for row in failed:
-        rule = _made_all(item, row, wanted) if tools <= {made.tool for made in row.made} \
+        rule = _made_all(item, row, wanted) if tools <= {
+            required.bare_name(tool) for tool in {made.tool for made in row.made}} \
             and _owes_no_word(item, row) and only_calls(item, row) else ""
         if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
@@ -309,12 +353,13 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
         moved = moved or not (later or lookup)
         places = places if lookup else later or places
         same = [place for place in places
-                if required.given(call, row.made[place]) == call.arguments]
+                if row.made[place].tool == call.name
+                and required.given(call, row.made[place]) == call.arguments]
         place = (same or places)[0]
         exact = exact and bool(same)
         taken.add(place)
         last = last if lookup else max(last, place)
-    tools = {call.name for call in wanted}
+    tools = {row.made[place].tool for place in taken}
     same = [row.made[place] for place in taken if row.made[place].ident]
     extra = [made for place, made in enumerate(row.made) if place not in taken
              and made.by == "assistant" and required.writes(made.tool) and not shell.looks(made)
@@ -350,7 +395,7 @@ def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
     an identifier are form where the tool has taken it, none where the question or the call itself
     tells them apart."""
-    if (made.tool, made.by) != (call.name, call.by) or shell.failed(made) \
+    if made.by != call.by or not required.same_tool(made.tool, call.name) or shell.failed(made) \
             or _FAULT.match(made.result):
         return False
     if made.arguments == call.arguments:

@@ -11,7 +11,10 @@ TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "×": "x", "\u200b": "", "\ufeff": "", "\u3000": " ",
                             **{chr(code): chr(code - 0xfee0) for code in range(0xff01, 0xff5f)},
-                            **{chr(0x2080 + digit): str(digit) for digit in range(10)}})
+                            "٫": ".", "٬": ",", **{
+                                chr(zero + digit): str(digit) for digit in range(10) for zero in (
+                                    0x2080, 0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6,
+                                    0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040, 0x17E0)}})
 
 
 def plain(text: str) -> str:
@@ -81,13 +84,32 @@ _UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *name
 
 def unit(text: str) -> str:
     """A unit under one name."""
-    text = " ".join(text.strip().strip(".").split()).casefold()
+    text = " ".join(text.strip().strip(".").split())
+    if _MILLI.fullmatch(text):
+        return text
+    text = text.casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
     if found := _POWER.fullmatch(text):
         return unit(found[2] or found[3]) + ("²" if (found[1] or found[4])[0] in "s2²" else "³")
     single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
     return _UNIT_OF.get(single, single)
+
+
+_MILLI = re_compile(r"m(?:W|Pa|V|A|J|N|Hz|Wh|Bq|eV)")  # which capitals tell from mega
+# How many of a plain unit others are.
+_SCALED = {"km": ("m", 1000), "cm": ("m", Fraction(1, 100)), "mm": ("m", Fraction(1, 1000)),
+           "kg": ("g", 1000), "mg": ("g", Fraction(1, 1000)), "t": ("g", 10 ** 6),
+           "tonne": ("g", 10 ** 6), "ml": ("l", Fraction(1, 1000)), "kw": ("w", 1000),
+           "mw": ("w", 10 ** 6), "kpa": ("pa", 1000), "hpa": ("pa", 100),
+           "ms": ("s", Fraction(1, 1000)), "%": ("", Fraction(1, 100))}
+
+
+def scaled(value: Fraction, of: str) -> tuple[Fraction, str]:
+    """An amount in the plain unit of its kind; a share in percent as a number."""
+    power = {"²": 2, "³": 3}.get(of[-1:], 1)
+    plain_unit, factor = _SCALED.get(of.rstrip("²³"), (of.rstrip("²³"), 1))
+    return value * Fraction(factor) ** power, plain_unit + of[len(of.rstrip("²³")):]
 
 
 # A unit to a power: `square metres`, `cm^3`, `m²`.
