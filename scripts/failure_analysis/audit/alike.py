@@ -98,8 +98,24 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = (_core(text, asked) for text in (answer, gold))
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
+    if "marks" not in asked and any(sign in a + b for sign in "-&"):
+        a, b = (_JOINED.sub(lambda sign: " and " if "&" in sign[0] else " ", text)
+                for text in (a, b))
     return a.casefold() == b.casefold() != "" and (
         not case_matters(a, b, question, asked) or demands.keeps_case(question, answer, gold))
+
+
+_JOINED = re_compile(r" & |(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
+
+
+def _boolean(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """One truth value in two words, unless the question names that of the gold alone."""
+    a, b = (core(text).casefold() for text in (answer, gold))
+    return (a in _TRUE and b in _TRUE or a in _FALSE and b in _FALSE) and not (
+        re.search(rf"\b{b}\b", question, re.I) and not re.search(rf"\b{a}\b", question, re.I))
+
+
+_TRUE, _FALSE = frozenset(("true", "yes", "correct")), frozenset(("false", "no", "incorrect"))
 
 
 def _formula(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -115,7 +131,8 @@ def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if not any(sign in text for text in (answer, gold) for sign in "\\^{$π∞√≤≥²³") \
+    if not (any(sign in text for text in (answer, gold) for sign in "\\^{$π∞√≤≥²³")
+            or "+" in answer and "+" in gold and _SUM.fullmatch(gold) or "**" in answer + gold) \
             or _PATTERN.search(gold):
         return False
     a, b = (unlatexed(core(text)) for text in (answer, gold))
@@ -123,6 +140,7 @@ def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         or commuted(a) == commuted(b) != ""
 
 
+_SUM = re_compile(r"(?!.*[a-z]{2})[\d\sa-z+\-*/().]*", re.I)
 # A regular expression, in which a sign with a backslash is another one than without.
 _PATTERN = re_compile(r"\\[dwsDWS](?![A-Za-z])|\(\?[:=!<P]|\[\^|\A\^.*\$\Z")
 
@@ -174,14 +192,20 @@ def _list(answer: str, gold: str, question: str, asked: frozenset) -> bool:
             or _is_broken_json(answer, gold, question):
         return False
     asked = _with_case(answer, gold, question, asked)
+    if (named := _by_name(core(gold))) and (mine := _by_name(core(answer))):
+        return {name: _part(value, asked) for name, value in mine.items()} == {
+            name: _part(value, asked) for name, value in named.items()}
     a, b = _parts(answer, question, asked), _parts(gold, question, asked)
     return len(a) > 1 and len(a) == len(b) and "pairs" not in asked and a == b
+
+
+_AND = re_compile(r" (?:and|und|et|y|e|en|og|och|&) (?!=)(?=[^,;]*$)")  # before the last member
 
 
 def _is_several(text: str) -> bool:
     """Whether there is anything in a text that may part the members of a list."""
     return any(map(text.__contains__, (",", ";", "and", "±", "\\pm", "+/-"))) \
-        or "=" in text and " or " in text or len(text.splitlines()) > 1
+        or _AND.search(text) or "=" in text and " or " in text or len(text.splitlines()) > 1
 
 
 def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
@@ -203,6 +227,14 @@ def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = _parts(answer, question, asked, "{"), _parts(gold, question, asked, "{")
     return len(a) > 1 and (Counter(a) == Counter(b) or set(a) == set(b)
                            and len(set(b)) == len(b) and core(answer)[:1] == "{")
+
+
+def _by_name(text: str) -> dict[str, str]:
+    """The values of several unknowns by name; empty for anything else."""
+    named = [re.fullmatch(r"\$?([a-zA-Z]\w?)\s*=\s*([^=]+)", part.strip())
+             for part in re.split(rf"[,;\n]|{_AND.pattern}", text)] if text.count("=") > 1 else []
+    found = {one[1]: one[2] for one in named if one}
+    return found if len(found) == len(named) else {}
 
 
 def _of_one_unknown(answer: str, gold: str) -> bool:
@@ -234,8 +266,7 @@ def _parts(text: str, question: str, asked: frozenset, braces: str = "") -> list
     lines = [line for line in unfenced(text).splitlines() if line.strip()]
     parts = [re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line) for line in lines] if len(lines) > 1 \
         and not any("," in line for line in lines) else re.split(
-            r"[,;]| and (?=[^,;]*$)| or (?=[^,;]*=)" if "=" in bare
-            else r"[,;]| and (?=[^,;]*$)", bare)
+            rf"[,;]|{_AND.pattern}{'| or (?=[^,;]*=)' if '=' in bare else ''}", bare)
     parts = [_assigned(core(part), question) if "=" in part else part
              for part in parts if part.strip()]
     both = [re.fullmatch(r"(?:\\pm|±|\+/-)\s*(\S+)", part.strip()) for part in parts]
@@ -253,13 +284,15 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
-          ("formula", _formula),
+          ("formula", _formula), ("boolean", _boolean), ("spelling", names.spelling),
           ("assignment", _assignment), ("article", _article),
           ("accents", names.accents), ("title", names.title), ("title", names.inverted),
           ("number", quantities.numbers), ("number", quantities.spelled),
+          ("number", quantities.ratio),
           ("unit", quantities.units), ("number", quantities.counted),
           ("scaled", quantities.scaled), ("duration", quantities.lasting), ("date", quantities.day),
           ("option", choices.one), ("option", choices.several), ("latex", _latex),
           ("json", _json), ("list", _list), ("set", _set), ("escaped", written.unescaped),
+          ("escaped", written.decoded),
           ("parted", written.parted), ("parted", written.address), ("layout", written.laid_out),
           ("code", written.quoted))

@@ -3,6 +3,7 @@
 import re
 
 from failure_analysis.audit import asks
+from failure_analysis.audit.latex import unlatexed
 from failure_analysis.audit.normal import core
 from failure_analysis.patterns import re_compile
 
@@ -43,6 +44,7 @@ def _letters(text: str, listed: dict[str, str]) -> frozenset[str]:
 def option(text: str, listed: dict[str, str]) -> str:
     """The letter of an option that a text names; blank for anything else."""
     bare = core(text)
+    bare = core(unlatexed(bare)) if "\\" in bare else bare
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.I)
     if re.fullmatch(r"\(?[a-j][).:]?", bare) and not any(
             len(core(words)) == 1 for words in listed.values()):

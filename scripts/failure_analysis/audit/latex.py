@@ -26,7 +26,7 @@ _COMMANDS = str.maketrans({"·": "*", "⋅": "*", "×": "*", "−": "-", **{
 _SPACED = re.compile(r"\s*([-+*/=^()<>{}\\%$])\s*")
 # One of these stands in each text of which `unlatexed` changes more than white space.
 _MATRIX = re.compile(r"\\begin\{([pbvBV]?matrix|array)\}(?:\{[lcr|]+\})?(.*?)\\end\{\1\}", re.S)
-_SIGNS = ("\\", "°", "~", "{,}", "^{", ")/(")
+_SIGNS = ("\\", "**", "°", "~", "{,}", "^{", ")/(")
 
 
 @lru_cache(maxsize=128)
@@ -34,7 +34,7 @@ def unlatexed(text: str) -> str:
     """LaTeX as plain text, as far as only the way of writing changes."""
     if text.isascii() and not any(map(text.__contains__, _SIGNS)):
         return " ".join(text.split())
-    text = raised(text).translate(_COMMANDS)
+    text = raised(text).translate(_COMMANDS).replace("**", "^")
     text = re.sub(r"\\(?:left|right|displaystyle|limits|big|Big)(?![a-zA-Z])\s*", "", text)
     text = _MATRIX.sub(lambda found: "[[" + re.sub(r"\s*\\\\\s*", "],[", re.sub(
         r"\s*&\s*", ",", found[2].strip().removesuffix("\\\\").strip())) + "]]", text)
@@ -72,7 +72,8 @@ _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 def raised(text: str) -> str:
     """Text with its raised digits behind a sign of power."""
     return text if text.isascii() else re.sub(
-        "[⁰¹²³⁴-⁹⁻]+", lambda found: f"^{{{found[0].translate(_RAISED)}}}", text)
+        "[⁰¹²³⁴-⁹⁻]+", lambda found: f"^({found[0]})".translate(_RAISED) if len(found[0]) > 1
+        else f"^{found[0]}".translate(_RAISED), text)
 
 
 def commuted(formula: str) -> str:

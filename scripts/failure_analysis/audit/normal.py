@@ -138,6 +138,7 @@ def core(text: str, keep_stop: bool = False) -> str:
     """A text without what only wraps it: fences, quotes, emphasis, math signs, a final stop."""
     before = None
     text = " ".join(unfenced(text).split())
+    text = _TOKENS.sub("", text) if text[-1:] in (">", "]") else text
     while before != text:
         before = text
         for opening, closing in _WRAPS:
@@ -155,7 +156,10 @@ def core(text: str, keep_stop: bool = False) -> str:
     return text
 
 
+# The signs of a model's own that end what it says.
+_TOKENS = re_compile(r"(?:\s*(?:<\|\w{2,20}\|>|</s>|<(?:eos|end_of_turn)>|\[/INST\]))+$")
 _WRAPS = (('"', '"'), ("'", "'"), ("`", "`"), ("**", "**"), ("*", "*"), ("__", "__"), ("$$", "$$"),
+          *((f"<{tag}>", f"</{tag}>") for tag in ("b", "strong", "i", "em", "p", "code")),
           ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("<answer>", "</answer>"))
 
 
@@ -197,7 +201,11 @@ def parsed(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        return None
+        keyed = _BARE_KEY.sub(r'\1"\2":', text)
+        return json.loads(keyed) if keyed != text and is_json(keyed) else None
+
+
+_BARE_KEY = re_compile(r"([{,]\s*)([A-Za-z_]\w*)\s*:")  # as JavaScript has them
 
 
 def is_json(text: str) -> bool:

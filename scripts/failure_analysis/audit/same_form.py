@@ -38,8 +38,9 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         if not one.made:
             same = item.expected is not None and _same_answer(one, other, item.question, asked)
         else:
-            same = (calls and dimensions.about_calls(one) or not calls and normal.key(one.answer)
-                    == normal.key(other.answer)) and _same_calls(one, other, asked) \
+            same = (calls and dimensions.about_calls(one) or not calls and called(one) != called(
+                other) and normal.key(one.answer, case=True) == normal.key(
+                    other.answer, case=True)) and _same_calls(one, other, asked) \
                 and not exact() and strict.only_calls(item, one)
         if same:
             first = firsts.setdefault(one.ident, other.ident)

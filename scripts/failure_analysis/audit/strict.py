@@ -52,6 +52,7 @@ _MOVES = re_compile(
 _FAULT = re_compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
 _OTHER_FAULTS = frozenset(("not_communicated", "assertion_not_met", "harness_error", "exception"))
 _MOST_SHOWN = 6
+_LONGEST_NAME = 60
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
@@ -69,6 +70,8 @@ SAYS = {
     "article": "what is expected but for an article before it",
     "accents": "what is expected but for accents",
     "title": "the expected person, with or without a title, or the family name first",
+    "boolean": "the expected truth value in another word",
+    "spelling": "what is expected in British or American spelling",
     "scaled": "the expected amount, in another unit",
     "escaped": "what is expected, of which one of the two is escaped",
     "parted": "the expected code, number or address but for the signs between its parts",
@@ -124,6 +127,8 @@ def will_do(item: Item) -> list[str]:
     expected = item.expected
     if isinstance(expected, dict) and (letter := _option(expected, item.question)):
         return [letter]
+    if isinstance(expected, str) and ("|" in expected or " or " in expected):
+        return _one_of_these(expected, item.question)
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
     if _are_names_of_one(expected, item.question):
@@ -143,6 +148,14 @@ def _are_names_of_one(names: Sequence[str], question: str) -> bool:
 
 
 _SEVERAL = re_compile(r"\b(?:all|both|each|every|list|two|three|four|five|and|array|json)\b", re.I)
+
+
+def _one_of_these(expected: str, question: str) -> list[str]:
+    """The gold, and the names in it where it offers several with `|` or `or`."""
+    names = [name.strip() for name in re.split(r"\|\|?|\s+or\s+", expected)]
+    offers = all(name and len(name) < _LONGEST_NAME and "=" not in name and not number(name)
+                 for name in names) and not asks.members(question) and "\n" not in expected
+    return [expected, *names] if offers and not _SEVERAL.search(question) else [expected]
 
 
 def _option(expected: Mapping, question: str) -> str:

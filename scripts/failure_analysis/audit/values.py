@@ -11,6 +11,8 @@ TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "×": "x", "\u200b": "", "\ufeff": "", "\u3000": " ",
                             **{chr(code): chr(code - 0xfee0) for code in range(0xff01, 0xff5f)},
+                            "«": '"', "»": '"', "「": '"', "」": '"', "…": "...", "ﬁ": "fi",
+                            "ﬂ": "fl", **dict.fromkeys("\u00ad\u200c\u200d\u200e\u200f\u2060", ""),
                             "٫": ".", "٬": ",", **{
                                 chr(zero + digit): str(digit) for digit in range(10) for zero in (
                                     0x2080, 0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6,
@@ -32,7 +34,7 @@ ZEROS = re_compile(r"0\d+$")  # that is no number, or it would have none of them
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ '_]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}|\d+)" \
           r"(?:\.\d*)?|\.\d+"
 _NUMBER = re_compile(
-    rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
+    rf"^([-+]?)\s*((?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CHF|JPY|CAD|AUD|INR|SEK|NOK|DKK|PLN|Rs\.?)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
     rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|°?\s?[^\W\d_].*)?$")
 _MIXED = re_compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
@@ -74,11 +76,13 @@ UNITS = {
     "year": "yr", "mi": "mile", "ft": "foot feet", "in": "inch", "lb": "lbs", "oz": "ounce",
     "cent": "¢", "degree": "°", "mph": "miles per hour", "w": "watt", "kw": "kilowatt", "v": "volt",
     "j": "joule", "n": "newton", "pa": "pascal", "hz": "hertz", "kb": "kilobyte", "mb": "megabyte",
-    "gb": "gigabyte", "°c": "celsius c degc ℃", "°f": "fahrenheit f degf", "k": "kelvin",
+    "gb": "gigabyte", "₹": "rupee inr rs", "¥": "yen jpy",
+    "chf": "franc franken", "°c": "celsius c degc ℃", "°f": "fahrenheit f degf", "k": "kelvin",
     "hpa": "hectopascal mbar millibar", "kwh": "kilowatt-hour", "rpm": "rev/min",
     "kpa": "kilopascal", "ha": "hectare", "mw": "megawatt", "tb": "terabyte", "db": "decibel"}
 _UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *names.split())} | {
-    "miles per hour": "mph", "km/h": "km/h", "m/s": "m/s", "inches": "in", "feet": "ft",
+    "miles per hour": "mph", "km/h": "km/h", "kph": "km/h", "kmh": "km/h", "m/s": "m/s",
+    "inches": "in", "feet": "ft",
     "degrees celsius": "°c", "degrees fahrenheit": "°f", "° c": "°c", "° f": "°f"}
 
 
@@ -90,6 +94,8 @@ def unit(text: str) -> str:
     text = text.casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
+    if " per " in text:
+        return "/".join(map(unit, text.split(" per ", 1)))
     if found := _POWER.fullmatch(text):
         return unit(found[2] or found[3]) + ("²" if (found[1] or found[4])[0] in "s2²" else "³")
     single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
@@ -232,8 +238,8 @@ _ONES = {name: value for value, name in enumerate((
     "nineteen"))}
 _TENS = {name: value for value, name in zip(range(20, 100, 10), (
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), strict=True)}
-_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
+SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_WORD = "|".join((*_ONES, *_TENS, "hundred", *SCALES))
 _IN_WORDS = re_compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
 
 
@@ -254,8 +260,8 @@ def _of_words(words: str) -> str:
             part += _TENS[word]
         elif word == "hundred" and 0 < part < 10:
             part *= 100
-        elif word in _SCALES and part and not 0 < largest <= _SCALES[word]:
-            total, part, largest = total + part * _SCALES[word], 0, _SCALES[word]
+        elif word in SCALES and part and not 0 < largest <= SCALES[word]:
+            total, part, largest = total + part * SCALES[word], 0, SCALES[word]
         else:
             return words
     return str(total + part)

@@ -16,7 +16,7 @@ _LONGEST = 4_000
 _ESCAPED = re_compile(r"&(?:[a-z]{2,6}|#x?[0-9a-f]{2,5});|%[0-9a-f]{2}|\\u[0-9a-f]{4}", re.I)
 _OF_ESCAPES = re_compile(r"\bescape|\bencod|\bdecod|\bentit|\bhtml\b|\bxml\b|\bur[il]s?\b", re.I)
 _PARTS = re_compile(r"[\s()\[\]:./-]+")
-_CODE = re_compile(r"\+?(?=(?:[A-Z]*\d){4})[0-9A-Z]{8,40}", re.I)
+_CODE = re_compile(r"\+?(?=(?:[A-Z]*\d){4})[0-9A-Z]{6,40}", re.I)
 _GROUP = re_compile(r"\+?(?=.*\d)[0-9A-Za-z]+|[A-Z]{1,4}|[0-9a-f]{2,4}")
 _HEX = re_compile(r"[0-9a-f]*", re.I)
 _FORM = frozenset(("exact", "bare", "marks", "commas", "date", "case"))
@@ -36,11 +36,23 @@ def unescaped(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     return a == b != ""
 
 
+def decoded(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """Equal once what was read in another encoding is read in its own (`CafÃ©`)."""
+    if not any(sign in gold for sign in "ÃÂâ") or answer == gold:
+        return False
+    for encoding in ("cp1252", "latin-1"):
+        try:
+            return core(gold).encode(encoding).decode() == core(answer)
+        except UnicodeError:
+            continue
+    return False
+
+
 def parted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One code, number to dial or address of a device, but for the signs between its groups and
     the capitals of hexadecimal digits; unless the gold is as it is to be copied and the answer is
     not."""
-    if len(answer) < 8 or len(gold) < 8 or asked & _FORM or gold in question \
+    if len(answer) < 6 or len(gold) < 6 or asked & _FORM or gold in question \
             and answer not in question:
         return False
     a, b = (_groups(core(text)) for text in (answer, gold))
@@ -64,8 +76,14 @@ def _groups(text: str) -> list[str]:
 
 def address(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One address of the web, its scheme and host in other capitals, or with the slash or the port
-    that are meant without them."""
-    return "://" in answer and "://" in gold and _address(core(answer)) == _address(core(gold))
+    that are meant without them; one path or version with the sign before it."""
+    if "://" in answer and "://" in gold:
+        return _address(core(answer)) == _address(core(gold))
+    a, b = (_BEFORE.sub("", core(text)) for text in (answer, gold))
+    return a == b != "" and " " not in a and "exact" not in asked
+
+
+_BEFORE = re_compile(r"^(?:v(?=\d+\.\d)|\./(?=\w))")
 
 
 def _address(text: str) -> tuple | str:
