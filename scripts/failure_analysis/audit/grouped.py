@@ -56,15 +56,13 @@ def _grouped(rows: Sequence[Seen], leaves: str) -> dict[str, list[Seen]]:
     return alike
 
 
-_PREFIXED = re_compile(r"\d\s?[mM](?:W|Pa|V|A|J|N|Hz|B|b|bit|Wh|Bq|eV)\b")  # milli or mega
-
-
 def _capitals_count(item: Item) -> bool:
     """Whether the capitals of the gold, or of a word in it, may count."""
     from failure_analysis.audit import strict
 
     wanted = strict.golds(item.expected) if item.expected is not None else []
-    if any(len(row.answer) <= LONGEST_FINAL and _PREFIXED.search(row.answer) for row in item.rows):
+    if any(len(row.answer) <= LONGEST_FINAL and normal.PREFIXED.search(row.answer)
+           for row in item.rows):
         return True
     return any(tells_capitals(gold) or len(gold) <= LONGEST_FINAL and any(
         normal.case_matters(part, part, item.question, frozenset())

@@ -43,7 +43,7 @@ _BRITISH = re.compile(r"(?<=[a-z]{3})our(?=s?\b|able|ed|ing)|(?<=[a-z]{2})(?:tre
 
 def inverted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """A person with the family name first, as a catalogue has it, and last."""
-    if ("," in answer) == ("," in gold):
+    if ("," in answer) == ("," in gold) or not _OF_A_PERSON.search(question):
         return False
     a, b = sorted((core(text).replace(".", "") for text in (answer, gold)),
                   key=lambda text: "," in text)
@@ -52,6 +52,7 @@ def inverted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         and "order" not in asked and not re.search(r"\b(?:first|format|comma)\b", question)
 
 
+_OF_A_PERSON = re.compile(r"\b(?:who(?:m|se)?|author|wer|qui|quién|chi|quem)\b(?! two\b)", re.I)
 _NAME = re.compile(r"[A-Z][\w.'-]*(?: (?:[a-z]{1,3} )?[A-Z][\w.'-]*){1,3}")
 
 

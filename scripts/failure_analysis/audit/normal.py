@@ -174,11 +174,12 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
             or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
-            or bool(_LITERAL.search(b))
+            or bool(_LITERAL.search(b)) or a != b and bool(PREFIXED.search(b))
             or a != b and len(a) > 2 and bool(_REWRITES.search(question)) and question.rstrip(
                 " .?!\"'`”)").endswith(a))  # what was to be rewritten
 
 
+PREFIXED = re_compile(r"\d\s?[mM](?:W|Pa|V|A|J|N|Hz|B|b|bit|Wh|Bq|eV)\b", re.I)  # milli or mega
 # A value of a program behind its name.
 _LITERAL = re_compile(r"[:=]\s*(?:true|false|null|none|nil)\b", re.I)
 _REWRITES = re_compile(r"\b(?:(?:re)?writ|conver|fix|correct|format|normali|spell|turn)", re.I)

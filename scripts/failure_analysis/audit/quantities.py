@@ -109,16 +109,21 @@ def units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
         return False
     unit = a[1] or b[1]
+    if unit in ("$", "€", "£") and _COUNTS_THINGS.search(question):
+        return False
     return not _digits_differ(answer, gold, asked) and (
         _names(asks.asking(question), unit) or _in_unit(question) == {unit}
         or _is_meant(question, unit))
+
+
+_COUNTS_THINGS = re_compile(r"\bhow many (?!dollars|euros|pounds)", re.I)
 
 
 def _is_meant(question: str, unit: str) -> bool:
     """Whether all amounts of a question are of the money of a unit and a sum is asked for, or of
     the length whose area or volume is asked for."""
     if unit in ("$", "€", "£"):
-        return "how many" not in question.casefold() and _names(question, unit)
+        return _names(question, unit)
     return unit[-1:] in ("²", "³") and bool(_EXTENT.search(question)) \
         and _names(question, unit[:-1])
 
@@ -214,7 +219,8 @@ def day(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         {bool(_UTC.search(core(text))) for text in (answer, gold)}) == 1
 
 
-_OF_DAY = re_compile(r"\b(\d\d?)(?: ?h ?|[:.])(\d\d)(?: ?Uhr| ?h(?:rs)?\.?| o'clock)?$")
+_OF_DAY = re_compile(r"\b(\d\d?)(?: ?h ?|:|[.](?=\d\d ?Uhr))(\d\d)"
+                     r"(?: ?Uhr| ?h(?:rs)?\.?| o'clock)?$")
 _UTC = re_compile(r"(?<=\d)(?:Z|\s?UTC|\s?GMT|[+-]00:?00)$")
 
 

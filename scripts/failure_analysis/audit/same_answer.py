@@ -45,6 +45,9 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     if len(item.rows) > 1:
         alike = by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
+        silent = [row for row in item.rows if not (row.answer or row.spoken or row.made)]
+        if 1 < len(silent) < len(item.rows) and (group := _opposite(silent)):
+            opposite[""] = group
         yield from _equal(item, _in_words(opposite.values(), True))
         yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
@@ -283,8 +286,9 @@ def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
         for row in rows:
             for name, value in _judged(row).items():
                 values[name].add(value)
-        names = sorted(name for name, both in values.items() if len(both) > 1
-                       and _decided(name, rows[0]))
+        both = [name for name, sides in values.items() if len(sides) > 1]
+        both = [name for name in both if not dimensions.VERDICT.match(name)] or both
+        names = sorted(name for name in both if _decided(name, rows[0]))
         if names and not any(map(_cut, rows)):
             flipping.append((names, [row for row in rows if _judged(row).keys() & set(names)]))
     if not flipping:
