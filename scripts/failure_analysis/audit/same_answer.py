@@ -296,10 +296,10 @@ def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
     shown = [side for names, rows in flipping[:_MOST_SHOWN] for name in names[:_MOST_SHOWN]
              for side in _dimension(name, rows)]
     rows = [row for _, group in flipping for row in group]
-    dimensions = {name for names, _ in flipping for name in names}
+    flipped = {name for names, _ in flipping for name in names}
     yield candidate(item, "same_answer_other_verdict", "dimension_flips",
-                    f"{len(dimensions)} dimension{'s' * (len(dimensions) > 1)} judged true and "
-                    "false for the same answer.", shown, rows, dimensions=len(dimensions),
+                    f"{len(flipped)} dimension{'s' * (len(flipped) > 1)} judged true and "
+                    "false for the same answer.", shown, rows, dimensions=len(flipped),
                     answers=len(flipping), models=len({row.model for row in rows}),
                     runs=len({row.run for row in rows}))
 
