@@ -38,9 +38,8 @@ def blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     rows = [row for row in told if pairs[row.ident]
             and all(a != b and a.strip() == b.strip() for a, b in pairs[row.ident])]
     other = [row for row in told if pairs[row.ident] and row not in rows and dimensions.about(row)
-             and all(a != b and (alike(a, b, item.question) or alike(b, a, item.question))
-                     for a, b in pairs[row.ident])]
-    if other and not _asks_a_form(item.question):
+             and all(a != b and alike(b, a, item.question) for a, b in pairs[row.ident])]
+    if other and not asks.forms(item.question) & {"exact", "output", "case", "number"}:
         yield candidate(item, "strict_match", "judged_form",
                         f"{len(other)} failed as their judge compared two forms of one value.",
                         [variant("failed", row.judge, [row]) for row in other[:_MOST_SHOWN]], other,
@@ -52,11 +51,6 @@ def blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
                         f"{len(rows)} failed as their judge compared blanks at the end.",
                         [variant("failed", row.judge, [row]) for row in rows[:_MOST_SHOWN]], rows,
                         failed=len(rows), of=len(item.rows))
-
-
-def _asks_a_form(question: str) -> bool:
-    """Whether the question asks for a form to the letter."""
-    return bool(asks.forms(question) & {"exact", "output", "case", "number"})
 
 
 def compared(judge: str) -> list[tuple[str, str]]:

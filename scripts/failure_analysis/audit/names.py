@@ -19,28 +19,6 @@ def accents(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         question)
 
 
-def spelling(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """One word as the British spell it and as the Americans do."""
-    a, b = (core(text).casefold() for text in (answer, gold))
-    return a != b and abs(len(a) - len(b)) < 4 and a.isascii() and a[:2] == b[:2] \
-        and american(a) == american(b) \
-        and not re.search(r"\bspell|\bbritish|\bamerican", question, re.I)
-
-
-def american(text: str) -> str:
-    """Words as Americans spell them."""
-    return _BRITISH.sub(lambda end: _AMERICAN.get(end[0], end[0]), text)
-
-
-_AMERICAN = {"our": "or", "tre": "ter", "bre": "ber", "is": "iz", "ys": "yz", "ogue": "og",
-             "ll": "l"}
-
-
-_BRITISH = re.compile(r"(?<=[a-z]{3})our(?=s?\b|able|ed|ing)|(?<=[a-z]{2})(?:tre|bre)(?=s?\b)|"
-                      r"(?<=[a-z]{3})[iy]s(?=(?:e[sd]?|ing|ation)\b)|(?<=[a-z]{2})ogue(?=s?\b)|"
-                      r"(?<=[aeiou])ll(?=(?:ed|ing|er)\b)")
-
-
 def inverted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """A person with the family name first, as a catalogue has it, and last."""
     if ("," in answer) == ("," in gold) or not _OF_A_PERSON.search(question):

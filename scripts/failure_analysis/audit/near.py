@@ -1,13 +1,10 @@
 """What nearly equal answers must share, so that what differs decides nothing."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 
 from failure_analysis.audit import normal
 from failure_analysis.audit.final import final
-from failure_analysis.audit.names import american
-from failure_analysis.patterns import re_compile
 
 _FEWEST_TOKENS = 10
 _SENTENCE = 5  # words of an answer that is a sentence, and no value
@@ -45,7 +42,7 @@ def essence(text: str) -> tuple[tuple, Counter]:
     """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order, and of a short one each word."""
-    words, ending = [word for word in normal.tokens(_spelled_out(text)) if word < _PICTURES
+    words, ending = [word for word in normal.tokens(text) if word < _PICTURES
                      or word in _THUMBS], marked(text)
     if ending:
         return ("final", *ending, *firm(words)), Counter(words)
@@ -56,19 +53,6 @@ def essence(text: str) -> tuple[tuple, Counter]:
         if not (word == "to" and before in _JOINS) and (word not in _FILLERS
         or word in _LETTERS and _is_sign(before) and _is_sign(behind)))), Counter(
             word for word in words if word not in _STOPS)
-
-
-def _spelled_out(text: str) -> str:
-    """A text without contractions, in American spelling."""
-    if "'" in text or "’" in text:
-        text = re.sub(r"(?i)\bcan['’]t\b", "can not", re.sub(r"(?i)\bwon['’]t\b", "will not", text))
-        for short, long in _CONTRACTED:
-            text = short.sub(long, text)
-    return american(re.sub(r"(?i)\bcannot\b", "can not", text))
-
-
-_CONTRACTED = [(re_compile(rf"(?i)(?<=[a-z]){short}\b"), f" {long}") for short, long in (
-    ("n['’]t", "not"), ("['’]re", "are"), ("['’]ll", "will"), ("['’]ve", "have"), ("['’]m", "am"))]
 
 
 def same_prose(a: str, b: str) -> bool:

@@ -202,11 +202,7 @@ def parsed(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-        keyed = _BARE_KEY.sub(r'\1"\2":', text)
-        return json.loads(keyed) if keyed != text and is_json(keyed) else None
-
-
-_BARE_KEY = re_compile(r"([{,]\s*)([A-Za-z_]\w*)\s*:")  # as JavaScript has them
+        return None
 
 
 def is_json(text: str) -> bool:

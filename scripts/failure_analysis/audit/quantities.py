@@ -42,28 +42,14 @@ def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction,
     elif any(map(_THOUSANDTHS.fullmatch, texts)) and any("." in text for text in texts) \
             and not _FIGURES.search(question) and _has_decimal_commas(question):
         texts = [text.replace(",", ".") for text in texts]
-    elif any(map(_POINTED.fullmatch, texts)) and not _FIGURES.search(question) \
-            and _has_decimal_commas(question) and not all(map(_POINTED.fullmatch, texts)):
-        texts = [text.replace(".", "") if _POINTED.fullmatch(text) else text for text in texts]
-    texts = [_MANY.sub(_multiplied, _TENS.sub(lambda power: raised(power[0]), text))
-             for text in texts]
+    texts = [_TENS.sub(lambda power: raised(power[0]), text) for text in texts]
     texts = [str(int(text, 0)) if _BASED.fullmatch(text) and not _OF_BASES.search(question)
              else text for text in texts]
     return [values.number(text) for text in texts]
 
 
 _POINTS = re_compile(r"(?<![\d.])(\d{1,3}(?:\.\d{3})+),(\d+)(?![\d,.])")
-_POINTED = re_compile(r"\d{1,3}(?:\.\d{3})+")
 _TENS = re_compile(r"(?<=10)[⁰¹²³⁴-⁹⁻]+$")
-_MANY = re_compile(r"(?<![\d.,])(\d[\d,]*(?:\.\d+)?) ?(thousand|million|billion)\b")
-
-
-def _multiplied(found: re.Match) -> str:
-    """`1.5 million` in digits."""
-    value = Fraction(found[1].replace(",", "")) * values.SCALES[found[2]]
-    return str(value) if value.denominator == 1 else found[0]
-
-
 _THOUSANDTHS = re_compile(r"[-+]?\d{1,3},\d{3}")
 _FIGURES = re_compile(r"\d[.,]\d")
 _BASED = re_compile(r"0[xX][0-9a-fA-F]{1,8}|0[bB][01]+|0[oO][0-7]+")
@@ -130,20 +116,6 @@ def _is_meant(question: str, unit: str) -> bool:
 
 _EXTENT = re_compile(r"\b(?:area|volume|surface|capacity|fläche|volumen|superficie|aire|área)\b",
                      re.I)
-
-
-def ratio(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """Two numbers as a ratio, with a colon or with `to`; or a place in digits and in words."""
-    a, b = (core(text).casefold() for text in (answer, gold))
-    if a[:1].isdigit() and b[:1].isdigit():
-        a, b = (re.sub(r"(?<=\d)(?: to | ?: ?)(?=\d)", ":", text) for text in (a, b))
-        return a == b and ":" in a
-    return sorted((a, b)) in _PLACES and not asked & {"number", "case"}
-
-
-_PLACES = [sorted(pair) for pair in (
-    ("1st", "first"), ("2nd", "second"), ("3rd", "third"), ("4th", "fourth"), ("5th", "fifth"),
-    ("6th", "sixth"), ("7th", "seventh"), ("8th", "eighth"), ("9th", "ninth"), ("10th", "tenth"))]
 
 
 def scaled(answer: str, gold: str, question: str, asked: frozenset) -> bool:

@@ -9,7 +9,6 @@ from typing import Any
 from failure_analysis.audit import (
     arguments,
     asks,
-    choices,
     dimensions,
     judged_form,
     normal,
@@ -71,7 +70,6 @@ SAYS = {
     "accents": "what is expected but for accents",
     "title": "the expected person, with or without a title, or the family name first",
     "boolean": "the expected truth value in another word",
-    "spelling": "what is expected in British or American spelling",
     "scaled": "the expected amount, in another unit",
     "escaped": "what is expected, of which one of the two is escaped",
     "parted": "the expected code, number or address but for the signs between its parts",
@@ -123,15 +121,16 @@ def golds(expected: Any) -> list[str]:
 
 def will_do(item: Item) -> list[str]:
     """The answers of which each will do: of a list those in it, where somebody passed with one or
-    they are names of one thing; the option that the parts of a mapping name."""
+    they are names of one thing."""
     expected = item.expected
-    if isinstance(expected, dict) and (letter := _option(expected, item.question)):
-        return [letter]
     if isinstance(expected, str) and ("|" in expected or " or " in expected):
-        return _one_of_these(expected, item.question)
+        names = [name.strip() for name in re.split(r"\|\|?|\s+or\s+", expected)]
+        return [expected, *names] if _are_names_of_one(names, item.question) else [expected]
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
-    if _are_names_of_one(expected, item.question):
+    folded = [f" {normal.core(name).casefold()} " for name in expected]
+    if any(a != b and a in b for a in folded for b in folded) \
+            and _are_names_of_one(expected, item.question):
         return expected
     one_passed = any(alike(ending, gold, item.question) for row in item.rows
                      if row.outcome == "pass" and (ending := final(row.answer).text)
@@ -140,35 +139,13 @@ def will_do(item: Item) -> list[str]:
 
 
 def _are_names_of_one(names: Sequence[str], question: str) -> bool:
-    """Whether one name stands in another one as a word, and the question does not ask for
-    several."""
-    folded = [f" {normal.core(name).casefold()} " for name in names]
-    return any(a != b and a in b for a in folded for b in folded) \
-        and not asks.members(question) and not _SEVERAL.search(question)
+    """Whether these may be names of one thing: short, no values, and the question does not ask
+    for several."""
+    return all(name and len(name) < _LONGEST_NAME and not set("=\n") & set(name) and not number(
+        name) for name in names) and not asks.members(question) and not _SEVERAL.search(question)
 
 
 _SEVERAL = re_compile(r"\b(?:all|both|each|every|list|two|three|four|five|and|array|json)\b", re.I)
-
-
-def _one_of_these(expected: str, question: str) -> list[str]:
-    """The gold, and the names in it where it offers several with `|` or `or`."""
-    names = [name.strip() for name in re.split(r"\|\|?|\s+or\s+", expected)]
-    offers = all(name and len(name) < _LONGEST_NAME and "=" not in name and not number(name)
-                 for name in names) and not asks.members(question) and "\n" not in expected
-    return [expected, *names] if offers and not _SEVERAL.search(question) else [expected]
-
-
-def _option(expected: Mapping, question: str) -> str:
-    """The letter of the one option that the parts of a mapping name, by letter, text or place."""
-    listed = asks.options(question) if 1 < len(expected) < 5 else {}
-    named = {value: choices.option(str(value), listed) for value in expected.values()
-             if isinstance(value, str)} if listed else {}
-    letters = set(named.values()) - {""}
-    places = [value for value in expected.values() if type(value) is int]
-    letter = letters.pop() if len(letters) == 1 and len(places) + len(
-        [value for value in named if named[value]]) == len(expected) else ""
-    return letter if letter and all("ABCDEFGHIJ".index(letter) in (place, place - 1)
-                                    for place in places) else ""
 
 
 def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,

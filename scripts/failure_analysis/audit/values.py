@@ -238,8 +238,8 @@ _ONES = {name: value for value, name in enumerate((
     "nineteen"))}
 _TENS = {name: value for value, name in zip(range(20, 100, 10), (
     "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"), strict=True)}
-SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
-_WORD = "|".join((*_ONES, *_TENS, "hundred", *SCALES))
+_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
+_WORD = "|".join((*_ONES, *_TENS, "hundred", *_SCALES))
 _IN_WORDS = re_compile(rf"\b(?:{_WORD})(?:(?:-|,? (?:and )?)(?:{_WORD}))*\b", re.I)
 
 
@@ -260,8 +260,8 @@ def _of_words(words: str) -> str:
             part += _TENS[word]
         elif word == "hundred" and 0 < part < 10:
             part *= 100
-        elif word in SCALES and part and not 0 < largest <= SCALES[word]:
-            total, part, largest = total + part * SCALES[word], 0, SCALES[word]
+        elif word in _SCALES and part and not 0 < largest <= _SCALES[word]:
+            total, part, largest = total + part * _SCALES[word], 0, _SCALES[word]
         else:
             return words
     return str(total + part)

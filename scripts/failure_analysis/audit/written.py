@@ -36,18 +36,6 @@ def unescaped(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     return a == b != ""
 
 
-def decoded(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """Equal once what was read in another encoding is read in its own (`CafÃ©`)."""
-    if not any(sign in gold for sign in "ÃÂâ") or answer == gold:
-        return False
-    for encoding in ("cp1252", "latin-1"):
-        try:
-            return core(gold).encode(encoding).decode() == core(answer)
-        except UnicodeError:
-            continue
-    return False
-
-
 def parted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One code, number to dial or address of a device, but for the signs between its groups and
     the capitals of hexadecimal digits; unless the gold is as it is to be copied and the answer is
@@ -76,14 +64,8 @@ def _groups(text: str) -> list[str]:
 
 def address(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """One address of the web, its scheme and host in other capitals, or with the slash or the port
-    that are meant without them; one path or version with the sign before it."""
-    if "://" in answer and "://" in gold:
-        return _address(core(answer)) == _address(core(gold))
-    a, b = (_BEFORE.sub("", core(text)) for text in (answer, gold))
-    return a == b != "" and " " not in a and "exact" not in asked
-
-
-_BEFORE = re_compile(r"^(?:v(?=\d+\.\d)|\./(?=\w))")
+    that are meant without them."""
+    return "://" in answer and "://" in gold and _address(core(answer)) == _address(core(gold))
 
 
 def _address(text: str) -> tuple | str:

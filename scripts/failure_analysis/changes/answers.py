@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from failure_analysis import files, spread
-from failure_analysis.audit import arguments, asks, choices, items, normal, required
+from failure_analysis.audit import alike, arguments, asks, items, normal, required
 from failure_analysis.audit.final import final
 from failure_analysis.audit.seen import seen
 from failure_analysis.changes.joined import Joined
@@ -148,7 +148,7 @@ def _spelled(text: str, question: str) -> str:
     """An answer under one spelling: an option by its letter, a number by its value, JSON by its
     values, a query without its form."""
     text = normal.core(text)
-    if (listed := asks.options(question)) and (letter := choices.option(text, listed)):
+    if (listed := asks.options(question)) and (letter := alike.option(text, listed)):
         return f"option {letter}"
     if (number := _number(text)) is not None:
         return repr(number)
