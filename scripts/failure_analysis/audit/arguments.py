@@ -181,8 +181,6 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
         return numbers[0] == numbers[1] and not (capitals and padded) and not _VERSION.search(name)
     if _DIALLED.search(name) and digits(a):
         return digits(a) == digits(b)
-    if a.lstrip("#") == b.lstrip("#"):
-        return True
     a, b = (_NO_OFFSET.sub("Z", text) if text[-3:] in (":00", "000") else text for text in (a, b))
     a, b = (_AT_MIDNIGHT.sub(r"\1", text) if text[-1:] in "Z0" else text for text in (a, b))
     if a[:1].isdigit() or b[:1].isdigit() or any(sign.isdigit() for sign in a[-4:] + b[-4:]):
