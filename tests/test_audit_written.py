@@ -31,6 +31,7 @@ LISTED = "Tick all that hold. A) 6 B) 9 C) 12 D) 15"
     ("$44.75", "44.75", "Three at 14.25 dollars and 2.00 more. Total?", "unit"),
     ("$4", "4", "At $2 each, how many can I buy for $8?", ""),
     ("42 cm^2", "42", "Area of 6 cm by 7 cm?", "unit"), ("26 cm^2", "26", "Around 6 cm?", ""),
+    ("8 cm³", "8", "Volume of a 20 cm cube in litres?", ""),
     ("256", "0x100", "Which offset?", "number"), ("256", "0x100", "Offset in hex?", ""),
     ("71", "0071", "Which four-digit code?", ""), ("249 CHF", "CHF 249.00", "Price?", "number"),
     ("06:30+00:00", "06:30Z", "When?", "date"), ("06:30+01:00", "06:30Z", "When?", ""),

@@ -99,7 +99,7 @@ def units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         return False
     return not _digits_differ(answer, gold, asked) and (
         _names(asks.asking(question), unit) or _in_unit(question) == {unit}
-        or _is_meant(question, unit))
+        or not _in_unit(question) and _is_meant(question, unit))
 
 
 _COUNTS_THINGS = re_compile(r"\bhow many (?!dollars|euros|pounds)", re.I)
