@@ -3,12 +3,11 @@ cannot be said for sure they are different: whoever compares here makes a suspic
 
 import re
 from collections import Counter
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from failure_analysis.audit import asks, demands, names, values
-from failure_analysis.audit.latex import commuted, unlatexed, unspaced
+from failure_analysis.audit import asks, demands, names, quantities, values, written
+from failure_analysis.audit.latex import commuted, tight, unlatexed, unspaced
 from failure_analysis.audit.normal import (
     QUOTED,
     SQL,
@@ -17,6 +16,7 @@ from failure_analysis.audit.normal import (
     formula,
     is_code,
     is_formula,
+    is_json,
     key,
     parsed,
     query,
@@ -54,7 +54,8 @@ _FREE_ORDER = frozenset(("any order",))
 def _rule(answer: str, gold: str, question: str, asked: frozenset) -> str:
     """The first rule by which an answer equals the gold; blank for none."""
     if "\n" in gold and is_code(gold):
-        return "white_space" if key(answer) == key(gold) else ""
+        return "white_space" if key(answer) == key(gold) else \
+            "code" if written.quoted(answer, gold, question, asked) else ""
     if SQL.match(gold) and QUOTED.findall(answer) != QUOTED.findall(gold):
         return ""
     if "output" in asked:
@@ -97,8 +98,24 @@ def _case(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = (_core(text, asked) for text in (answer, gold))
     if a != b and "." in a + b and "stop" not in asked:
         a, b = (_ABBREVIATED.sub(r"\1", text) for text in (a, b))
+    if "marks" not in asked and any(sign in a + b for sign in "-&"):
+        a, b = (_JOINED.sub(lambda sign: " and " if "&" in sign[0] else " ", text)
+                for text in (a, b))
     return a.casefold() == b.casefold() != "" and (
         not case_matters(a, b, question, asked) or demands.keeps_case(question, answer, gold))
+
+
+_JOINED = re_compile(r" & |(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})")
+
+
+def _boolean(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """One truth value in two words, unless the question names that of the gold alone."""
+    a, b = (core(text).casefold() for text in (answer, gold))
+    return a != b and (a in _TRUE and b in _TRUE or a in _FALSE and b in _FALSE) and not (
+        re.search(rf"\b{b}\b", question, re.I) and not re.search(rf"\b{a}\b", question, re.I))
+
+
+_TRUE, _FALSE = frozenset(("true", "yes", "correct")), frozenset(("false", "no", "incorrect"))
 
 
 def _formula(answer: str, gold: str, question: str, asked: frozenset) -> bool:
@@ -114,141 +131,18 @@ def _article(answer: str, gold: str, question: str, asked: frozenset) -> bool:
 
 
 def _latex(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if not any(sign in text for text in (answer, gold) for sign in "\\^{$") \
+    if not (any(sign in text for text in (answer, gold) for sign in "\\^{$π∞√≤≥²³")
+            or "+" in answer and "+" in gold and _SUM.fullmatch(gold) or "**" in answer + gold) \
             or _PATTERN.search(gold):
         return False
     a, b = (unlatexed(core(text)) for text in (answer, gold))
-    return unspaced(a) == unspaced(b) != "" or _numbers(a, b, question, asked) \
+    return tight(a) == tight(b) != "" or quantities.numbers(a, b, question, asked) \
         or commuted(a) == commuted(b) != ""
 
 
+_SUM = re_compile(r"(?!.*[a-z]{2})[\d\sa-z+\-*/().]*", re.I)
 # A regular expression, in which a sign with a backslash is another one than without.
 _PATTERN = re_compile(r"\\[dwsDWS](?![A-Za-z])|\(\?[:=!<P]|\[\^|\A\^.*\$\Z")
-
-
-def _numbers(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    a, b = _both_numbers(core(answer), core(gold), question)
-    return bool(a and b) and a[0] == b[0] and a[1] == b[1] and (
-        not _digits_differ(answer, gold, asked)
-        or demands.keeps_places(question, answer, gold))
-
-
-def _both_numbers(answer: str, gold: str, question: str) -> list[tuple[Fraction, str] | None]:
-    """The numbers that two texts are; with decimal commas where the gold and the question can
-    only be meant so, or where only the answer has one."""
-    texts = [answer, gold]
-    if _COMMA.match(texts[1]) and _COMMA_WITHIN.search(question) \
-            and not re.search(r"\d\.\d", question + texts[0]):
-        texts = [text.replace(",", ".") for text in texts]
-    elif "." in gold and _COMMA.match(answer) and "." not in answer:
-        texts[0] = answer.replace(",", ".", 1)
-    return [values.number(text) for text in texts]
-
-
-_COMMA = re_compile(r"[-+]?\d+,(?:\d{1,2}|\d{4,})(?![\d,])")
-_COMMA_WITHIN = re_compile(rf"(?<![\d,.]){_COMMA.pattern}")
-
-
-def _digits_differ(answer: str, gold: str, asked: frozenset) -> bool:
-    """Whether two numbers are written in other digits, where the question asks for some; commas
-    between thousands count where it speaks of commas."""
-    if not asked & {"number", "commas"}:
-        return False
-    kept = r"[^\d.,/]" if "commas" in asked else r"[^\d./]"
-    digits = [re.sub(kept, "", core(text)) for text in (answer, gold)]
-    return digits[0] != digits[1]
-
-
-def _spelled(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """Equal but for a number in words, on one side."""
-    in_digits = [any(sign.isdigit() for sign in text) for text in (answer, gold)]
-    if asked & {"number", "case", "commas", "unit"} or in_digits[0] == in_digits[1]:
-        return False
-    a, b = (values.in_digits(core(text)) for text in (answer, gold))
-    return a.casefold() == b.casefold() != "" or _numbers(a, b, question, asked) \
-        or _units(a, b, question, asked)
-
-
-def _units(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """Equal numbers, one without a unit, and the question itself names the other's."""
-    a, b = _both_numbers(*(unlatexed(core(text)) if "\\" in text else core(text)
-                           for text in (answer, gold)), question)
-    if not (a and b) or a[0] != b[0] or "unit" in asked or bool(a[1]) == bool(b[1]):
-        return False
-    unit = a[1] or b[1]
-    return not _digits_differ(answer, gold, asked) and (
-        _names(asks.asking(question), unit) or _in_unit(question) == {unit})
-
-
-@lru_cache(maxsize=4)
-def _in_unit(question: str) -> frozenset[str]:
-    """The units in which a question wants its answer, as it says with `in`."""
-    question = values.powers(question)
-    named = re.findall(r"\b(?:in|to|into) (?:the )?([$€£%°]|[^\W\d_][\w/°²³]*)", question)
-    named += _BRACKETED.findall(question)
-    return frozenset(values.unit(word) for word in named
-                     if values.unit(word).rstrip("²³") in values.UNITS
-                     and values.unit(word) != "in")
-
-
-_BRACKETED = re_compile(r"\((?:in )?([$€£%°]|°?[^\W\d_][\w/°²³]{0,10})\)")
-
-
-def _counted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """A bare number, and the same number with what the question counts and words that only say of
-    it what the question does (`43 years after it was built`)."""
-    if asked & {"number", "case", "commas", "unit", "only"} or not _counts(question):
-        return False
-    number, said = sorted((values.in_digits(core(answer)), values.in_digits(core(gold))), key=len)
-    found = re.fullmatch(r"([\d,.]*\d) ([a-z]+)((?: [a-z']+){1,8})", said.casefold())
-    return (found is not None and number.isdecimal() and found[1].replace(",", "") == number
-            and f"how many {found[2]} " in question.casefold() and bool(_SAYS_WHEN.match(found[3]))
-            and not _OF_ANOTHER.search(found[3]))
-
-
-@lru_cache(maxsize=4)
-def _counts(question: str) -> bool:
-    return "how many" in question.casefold()
-
-
-_SAYS_WHEN = re_compile(r" (?:after|before|of|in|on|at|from|since|for|between|per|were|was|are|is|"
-                        r"there)\b")
-_OF_ANOTHER = re_compile(r"\b(?:or|and|not|but|except|short|more|less|fewer|about|minus|plus|each|"
-                         r"half|if|perhaps|maybe|too|to)\b|n't\b")
-
-
-def _duration(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    """One length of time in other units, where the question names none for it."""
-    if asked & {"date", "unit", "number"}:
-        return False
-    a, b = (values.duration(core(text)) for text in (answer, gold))
-    return a is not None and a == b and not _IN_UNIT.search(question)
-
-
-_IN_UNIT = re_compile(r"\b(?:in|how many|to|into|as|of|full|whole|number of) (?:the )?(?:(?:full|"
-                      r"whole|total|nearest) )?(?:hours?|min(?:ute)?s?|sec(?:ond)?s?|days?)\b",
-                      re.I)
-
-
-def _date(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if "date" in asked:
-        return False
-    a, b = (values.moment(core(text)) for text in (answer, gold))
-    return a is not None and a == b
-
-
-def _names(sentence: str, unit: str) -> bool:
-    """Whether the sentence that asks names the unit, and no other one."""
-    sentence = values.powers(sentence)
-    words = [values.unit(word) for word in re.findall(r"[$€£%°]|[^\W\d_]+", sentence)
-             if word != "in"]
-    known = {word for word in words if word.rstrip("²³") in values.UNITS and len(word) > 1
-             or word in "$€£%"}
-    asked = re.search(rf"\bhow many ((?:[^\W\d_]+ ){{0,2}}?){re.escape(unit)}", sentence.casefold())
-    if re.search(rf"\b(?:in|to|into) (?:the )?{re.escape(unit)}(?![\w/])", sentence.casefold()):
-        return True
-    return unit in words and not (known - {unit}) and (unit in known or unit in values.UNITS
-                                                       or bool(asked))
 
 
 def _assigned(text: str, question: str) -> str:
@@ -276,9 +170,33 @@ def _options(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     return a == b != ""
 
 
+def _several(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """The same options of those that the question lists, in which order one likes."""
+    listed = asks.options(question)
+    if not listed or len(gold) < 2 or _IN_ORDER.search(question) and "any order" not in asked:
+        return False
+    a, b = (_letters(core(text), listed) for text in (answer, gold))
+    return len(a) > 1 and a == b
+
+
+_IN_ORDER = re_compile(r"\border\b|\brank|\barrange|\bsequence\b|\bsort|\bfirst\b", re.I)
+_TOGETHER = re_compile(r"[A-J]{2,}")
+_BETWEEN = re_compile(r"\s*(?:[,;/&+\n]|\b(?:and|und|et|y|e|en|og|och)\b)\s*|"
+                      r"(?<=\b[A-J]) (?=[A-J]\b)")
+
+
+def _letters(text: str, listed: dict[str, str]) -> frozenset[str]:
+    """The letters of the options that a text names, if that is all it does."""
+    parts = list(text) if _TOGETHER.fullmatch(text) else [
+        part for part in _BETWEEN.split(text.strip("[]{}")) if part.strip()]
+    found = [option(part, listed) for part in parts] if len(parts) <= len(listed) else []
+    return frozenset(found) if "" not in found and len(set(found)) == len(found) else frozenset()
+
+
 def option(text: str, listed: dict[str, str]) -> str:
     """The letter of an option that a text names; blank for anything else."""
     bare = core(text)
+    bare = core(unlatexed(bare)) if "\\" in bare else bare
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.I)
     if re.fullmatch(r"\(?[a-j][).:]?", bare) and not any(
             len(core(words)) == 1 for words in listed.values()):
@@ -296,9 +214,21 @@ def _json(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     a, b = (parsed(unfenced(text)) for text in (answer, gold))
     if not isinstance(a, dict | list) or type(a) is not type(b):
         return False
+    if _is_broken_json(answer, gold, question):
+        return False
     free = "any order" in asked and _lists(b) == 1
     return same_value(a, b, free=free, typed="types" in asked, text=lambda x, y: x == y or (
         x.casefold() == y.casefold() and not case_matters(x, y, question, asked)))
+
+
+# What asks for JSON as its standard has it.
+_VALID = re_compile(r"\bstrict(?:ly)?\b|\bvalid\b|\bwell[- ]formed\b|\bRFC\b|\bparse?able\b", re.I)
+
+
+def _is_broken_json(answer: str, gold: str, question: str) -> bool:
+    """Whether JSON as its standard has it is asked for and expected, and the answer is none."""
+    return gold[:1] in ("[", "{") and bool(_VALID.search(question)) and is_json(gold) \
+        and not is_json(answer)
 
 
 def _lists(value: Any) -> int:
@@ -308,17 +238,24 @@ def _lists(value: Any) -> int:
 
 
 def _list(answer: str, gold: str, question: str, asked: frozenset) -> bool:
-    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
+    if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked) \
+            or _is_broken_json(answer, gold, question):
         return False
     asked = _with_case(answer, gold, question, asked)
+    if (named := _by_name(core(gold))) and (mine := _by_name(core(answer))):
+        return {name: _part(value, asked) for name, value in mine.items()} == {
+            name: _part(value, asked) for name, value in named.items()}
     a, b = _parts(answer, question, asked), _parts(gold, question, asked)
     return len(a) > 1 and len(a) == len(b) and "pairs" not in asked and a == b
+
+
+_AND = re_compile(r" (?:and|und|et|y|e|en|og|och|&) (?!=)(?=[^,;]*$)")  # before the last member
 
 
 def _is_several(text: str) -> bool:
     """Whether there is anything in a text that may part the members of a list."""
     return any(map(text.__contains__, (",", ";", "and", "±", "\\pm", "+/-"))) \
-        or len(text.splitlines()) > 1
+        or _AND.search(text) or "=" in text and " or " in text or len(text.splitlines()) > 1
 
 
 def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
@@ -329,15 +266,34 @@ def _is_no_json(answer: str, gold: str, asked: frozenset) -> bool:
 
 def _set(answer: str, gold: str, question: str, asked: frozenset) -> bool:
     """Equal but for the order, where the question says that it is free or asks for members, or
-    the gold is a set."""
+    the gold is a set, or both are the values of one unknown. A member twice in braces is one."""
     if not (_is_several(answer) and _is_several(gold)) or _is_no_json(answer, gold, asked):
         return False
     a_set = core(unlatexed(core(gold))).startswith("{") and ":" not in gold
-    if "any order" not in asked and ("order" in asked or not (a_set or asks.members(question))):
+    if "any order" not in asked and ("order" in asked or not (
+            a_set or _of_one_unknown(answer, gold) or asks.members(question))):
         return False
     asked = _with_case(answer, gold, question, asked)
     a, b = _parts(answer, question, asked, "{"), _parts(gold, question, asked, "{")
-    return len(a) > 1 and Counter(a) == Counter(b)
+    return len(a) > 1 and (Counter(a) == Counter(b) or set(a) == set(b)
+                           and len(set(b)) == len(b) and core(answer)[:1] == "{")
+
+
+def _by_name(text: str) -> dict[str, str]:
+    """The values of several unknowns by name; empty for anything else."""
+    named = [re.fullmatch(r"\$?([a-zA-Z]\w?)\s*=\s*([^=]+)", part.strip())
+             for part in re.split(rf"[,;\n]|{_AND.pattern}", text)] if text.count("=") > 1 else []
+    found = {one[1]: one[2] for one in named if one}
+    return found if len(found) == len(named) else {}
+
+
+def _of_one_unknown(answer: str, gold: str) -> bool:
+    """Whether one of the two says each of its values of one and the same unknown."""
+    return any(len(names) > 1 == len(set(names)) for text in (answer, gold) if "=" in text
+               and (names := _UNKNOWN.findall(text)))
+
+
+_UNKNOWN = re_compile(r"(?<![^\W\d_])([a-z])(?:_\{?\d\}?)?\s*=(?!=)", re.I)
 
 
 def _with_case(answer: str, gold: str, question: str, asked: frozenset) -> frozenset:
@@ -359,7 +315,8 @@ def _parts(text: str, question: str, asked: frozenset, braces: str = "") -> list
         return []
     lines = [line for line in unfenced(text).splitlines() if line.strip()]
     parts = [re.sub(r"^\s*(?:[-*•]|\d+[.)])\s+", "", line) for line in lines] if len(lines) > 1 \
-        and not any("," in line for line in lines) else re.split(r"[,;]| and (?=[^,;]*$)", bare)
+        and not any("," in line for line in lines) else re.split(
+            rf"[,;]|{_AND.pattern}{'| or (?=[^,;]*=)' if '=' in bare else ''}", bare)
     parts = [_assigned(core(part), question) if "=" in part else part
              for part in parts if part.strip()]
     both = [re.fullmatch(r"(?:\\pm|±|\+/-)\s*(\S+)", part.strip()) for part in parts]
@@ -377,9 +334,13 @@ def _part(part: str, asked: frozenset) -> str:
 
 # The first that holds names it; the plainest come first.
 _RULES = (("white_space", _white_space), ("wrapping", _wrapping), ("case", _case),
-          ("formula", _formula),
+          ("formula", _formula), ("boolean", _boolean),
           ("assignment", _assignment), ("article", _article),
-          ("accents", names.accents), ("title", names.title), ("number", _numbers),
-          ("number", _spelled), ("unit", _units), ("number", _counted),
-          ("duration", _duration), ("date", _date),
-          ("option", _options), ("latex", _latex), ("json", _json), ("list", _list), ("set", _set))
+          ("accents", names.accents), ("title", names.title), ("title", names.inverted),
+          ("number", quantities.numbers), ("number", quantities.spelled),
+          ("unit", quantities.units), ("number", quantities.counted),
+          ("scaled", quantities.scaled), ("duration", quantities.lasting), ("date", quantities.day),
+          ("option", _options), ("option", _several), ("latex", _latex),
+          ("json", _json), ("list", _list), ("set", _set), ("escaped", written.unescaped),
+          ("parted", written.parted), ("parted", written.address), ("layout", written.laid_out),
+          ("code", written.quoted))

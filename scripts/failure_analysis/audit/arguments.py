@@ -21,6 +21,7 @@ _CODE = re_compile(r"(^|_)(code|key|password|token|hash|path|query|regex|command
 _FILE = re_compile(r"[^\s@]*\.[A-Za-z][A-Za-z0-9]{0,4}|(?:\w+:/)?/\S+")
 _COMMAND = re_compile(r"(^|_)(cmd|command|shell|bash|script)s?$", re.I)
 _AT_MIDNIGHT = re_compile(r"(\d{4}-\d\d-\d\dT00:00(?::00(?:\.0+)?)?)(?:Z|[+-]00:?00)")
+_NO_OFFSET = re_compile(r"(?<=\d)[+-]00:?00$")
 _DIALLED = re_compile(r"phone|mobile|fax|(^|_)(tel|cell|iban|card_?number|account_?number)(_|$)",
                       re.I)
 _LASTING = re_compile(r"duration|length|interval|offset|elapsed|lap|pace|split|ratio|score", re.I)
@@ -180,6 +181,7 @@ def _same_text(a: str, b: str, name: str, capitals: Capitals) -> bool:
         return numbers[0] == numbers[1] and not (capitals and padded) and not _VERSION.search(name)
     if _DIALLED.search(name) and digits(a):
         return digits(a) == digits(b)
+    a, b = (_NO_OFFSET.sub("Z", text) if text[-3:] in (":00", "000") else text for text in (a, b))
     a, b = (_AT_MIDNIGHT.sub(r"\1", text) if text[-1:] in "Z0" else text for text in (a, b))
     if a[:1].isdigit() or b[:1].isdigit() or any(sign.isdigit() for sign in a[-4:] + b[-4:]):
         when = None if _LASTING.search(name) else moment(a)

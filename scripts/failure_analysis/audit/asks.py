@@ -24,7 +24,8 @@ _FORMS = {
               r"ratio)|\breduce (the|your|it|to lowest)\b|irreducible|lowest terms|"
               r"scientific notation|\bnearest\b|(no|without|with|use) "
               r"(a |any |the )?(leading|trailing)|in words|improper fraction|as a percent|"
-              r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen) digits\b",
+              r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen)[ -]digits?\b|"
+              r"\b(with|keep|including) (its |the |all |any )?zeros\b",
     "commas": r"\bcommas?\b(?! between| and)|thousands|separators?\b|digits only|only digits",
     "date": r"\b(YYYY|YY|DD|MM)\b|\biso\b|\b(date|day|month|year)\b[^.?!]{0,30}\b(format|form)\b|"
             r"\bformat[^.?!]{0,30}\b(date|day|month|year)\b|\bHH\b|\b(12|24)[- ]hour\b|"
@@ -55,7 +56,7 @@ _FORMS = {
             r"(the |a )?(valid )?(json|code|object|array)|directly parse?able",
     "fenced": r"\b(in|inside|within|as|use|using|with)( an?| one| single| triple| the| \w+)* "
               r"(code[ -]?blocks?|code fences?|fenced \w+|back-?ticks)\b",
-    "marks": r"\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
+    "marks": r"\bemojis?\b|\bbold|\bitalic|markdown|asterisk|\bhyphens?\b|\bdash(es)?\b|"
              r"bullet (sign|character)|\bstars?\b[^.?!]{0,20}\bbullet|(?<!\w)(['\"‘“`])"
              r"[-*•·+>~–—#]{1,3}['\"’”`](?!\w)|\b(start\w*|begin\w*|prefix\w*|mark\w*|lead\w*) "
              r"(each |every )?(\w+ )?with (an? )?[-*•·+>~–—#](?!\w)|\bplus signs?\b|\bhash(es)?\b",
@@ -86,7 +87,7 @@ _FREE = re_compile(
     r"\b(does|do|will|is|are) ?n[o']t (matter|count|important|relevant|needed|required)\b|"
     r"\b(both|either|any|each|all)\b[^.?!;]{0,60}\b(fine|ok(ay)?|accepted|acceptable|allowed|count|"
     r"will do|welcome)\b|\bas you (like|please|prefer|wish)\b|\byou may (use|write|give)\b|"
-    r"\b(irrelevant|unimportant)\b", re.I)
+    r"\b(irrelevant|unimportant)\b|\bor (?:the like|similar|something like)\b", re.I)
 _WRAPPERS = {"boxed": re_compile(r"\\boxed"), "tag": re_compile(r"<answer>", re.I),
              "hashes": re_compile(r"####")}
 _PAIRS = re_compile(r"\binterval|\bcoordinate|\bvector|\bordered pair|\bpoints?\b|\btuple", re.I)

@@ -61,6 +61,9 @@ def _capitals_count(item: Item) -> bool:
     from failure_analysis.audit import strict
 
     wanted = strict.golds(item.expected) if item.expected is not None else []
+    if any(len(row.answer) <= LONGEST_FINAL and normal.PREFIXED.search(row.answer)
+           for row in item.rows):
+        return True
     return any(tells_capitals(gold) or len(gold) <= LONGEST_FINAL and any(
         normal.case_matters(part, part, item.question, frozenset())
         for part in (gold, *gold.split()) if len(part) > 2 or part == gold) for gold in wanted)

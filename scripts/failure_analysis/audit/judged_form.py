@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from failure_analysis.audit import asks, checked, dimensions
+from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
@@ -30,11 +31,19 @@ _MOST_SHOWN = 6
 
 def blanks(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failures whose judge says which two texts it compared, and they differ in white space alone
-    at their ends."""
-    rows = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
-            and any(sign in row.judge for sign in ("!=", "==", "got", "xpected", "ctual", "ound"))
-            and (pairs := compared(row.judge))
-            and all(a != b and a.strip() == b.strip() for a, b in pairs)]
+    at their ends, or in another way that is only form."""
+    told = [row for row in failed if len(row.judge) < _LONGEST_JUDGE
+            and any(sign in row.judge for sign in ("!=", "==", "got", "xpected", "ctual", "ound"))]
+    pairs = {row.ident: compared(row.judge) for row in told}
+    rows = [row for row in told if pairs[row.ident]
+            and all(a != b and a.strip() == b.strip() for a, b in pairs[row.ident])]
+    other = [row for row in told if pairs[row.ident] and row not in rows and dimensions.about(row)
+             and all(a != b and alike(b, a, item.question) for a, b in pairs[row.ident])]
+    if other and not asks.forms(item.question) & {"exact", "output", "case", "number"}:
+        yield candidate(item, "strict_match", "judged_form",
+                        f"{len(other)} failed as their judge compared two forms of one value.",
+                        [variant("failed", row.judge, [row]) for row in other[:_MOST_SHOWN]], other,
+                        failed=len(other), of=len(item.rows))
     if rows and not asks.forms(item.question) & {"exact", "stop"} \
             and not re.search(r"\btrailing\b|\bline (?:break|feed)|\bnew ?line|\bspaces?\b|"
                               r"\bwhite ?space|\\n", item.question):

@@ -19,6 +19,21 @@ def accents(answer: str, gold: str, question: str, asked: frozenset) -> bool:
         question)
 
 
+def inverted(answer: str, gold: str, question: str, asked: frozenset) -> bool:
+    """A person with the family name first, as a catalogue has it, and last."""
+    if ("," in answer) == ("," in gold) or not _OF_A_PERSON.search(question):
+        return False
+    a, b = sorted((core(text).replace(".", "") for text in (answer, gold)),
+                  key=lambda text: "," in text)
+    last, comma, first = b.partition(", ")
+    return comma != "" and a == f"{first} {last}" and _NAME.fullmatch(a) is not None \
+        and "order" not in asked and not re.search(r"\b(?:first|format|comma)\b", question)
+
+
+_OF_A_PERSON = re.compile(r"\b(?:who(?:m|se)?|author|wer|qui|quién|chi|quem)\b(?! two\b)", re.I)
+_NAME = re.compile(r"[A-Z][\w.'-]*(?: (?:[a-z]{1,3} )?[A-Z][\w.'-]*){1,3}")
+
+
 def _unaccented(name: str) -> set[str]:
     """A name in plain letters: without its accents, and in each way of writing German and
     Scandinavian letters."""

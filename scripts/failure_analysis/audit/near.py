@@ -15,6 +15,7 @@ ENOUGH = {"final": NEAR, "words": 0.9, "short": 0}
 _JOINS = frozenset(("and", "or", "then", "also", "but"))  # behind which a `to` may be left out
 _LETTERS, _ENDS = frozenset("ai"), frozenset(".!?;:")
 _STOPS = frozenset(",.;:!'\"`*")
+_PICTURES, _THUMBS = "\U0001f300", "👍👎"
 _NEGATIONS = frozenset((
     "not", "no", "never", "none", "nor", "neither", "without", "cannot", "unable", "nobody",
     "nothing", "except", "unless", "false", "incorrect", "wrong", "impossible"))
@@ -41,7 +42,8 @@ def essence(text: str) -> tuple[tuple, Counter]:
     """What nearly equal answers must share to the letter, and all tokens, counted. With a marked
     final answer that is all numbers, all negations and the final answer; without one each word
     that is no filler, in its order, and of a short one each word."""
-    words, ending = normal.tokens(text), marked(text)
+    words, ending = [word for word in normal.tokens(text) if word < _PICTURES
+                     or word in _THUMBS], marked(text)
     if ending:
         return ("final", *ending, *firm(words)), Counter(words)
     if len(words) < _FEWEST_TOKENS:

@@ -16,7 +16,8 @@ from failure_analysis.tool_checks import parsed_arguments
 
 FENCE = re_compile(r"^\s*```[\w+-]*[ \t]*\n(.*?)\n?[ \t]*```\s*$", re.S)
 _CODE_START = re_compile(r"\s*(def |class |import |from \w+ import|#include|public |function |"
-                         r"SELECT\b|return\b)")
+                         r"SELECT\b|return\b|(?:for|while|if|elif|with) [^.?!]*:\s*$|"
+                         r"(?:else|try):\s*$)")
 _CODE_END = re_compile(r"[;{]\s*$", re.M)
 SQL = re_compile(r"\s*(?:SELECT|WITH|INSERT|UPDATE|DELETE)\b", re.I)
 QUOTED = re_compile(r"'[^']*'|\"[^\"]*\"")
@@ -137,6 +138,7 @@ def core(text: str, keep_stop: bool = False) -> str:
     """A text without what only wraps it: fences, quotes, emphasis, math signs, a final stop."""
     before = None
     text = " ".join(unfenced(text).split())
+    text = _TOKENS.sub("", text) if text[-1:] in (">", "]") else text
     while before != text:
         before = text
         for opening, closing in _WRAPS:
@@ -154,7 +156,10 @@ def core(text: str, keep_stop: bool = False) -> str:
     return text
 
 
+# The signs of a model's own that end what it says.
+_TOKENS = re_compile(r"(?:\s*(?:<\|\w{2,20}\|>|</s>|<(?:eos|end_of_turn)>|\[/INST\]))+$")
 _WRAPS = (('"', '"'), ("'", "'"), ("`", "`"), ("**", "**"), ("*", "*"), ("__", "__"), ("$$", "$$"),
+          *((f"<{tag}>", f"</{tag}>") for tag in ("b", "strong", "i", "em", "p", "code")),
           ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("<answer>", "</answer>"))
 
 
@@ -164,16 +169,17 @@ def case_matters(a: str, b: str, question: str, asked: frozenset) -> bool:
     have quotes of which the capitals differ."""
     return ("case" in asked or len(b) < 3 and b.casefold() != "no" and not b.isdecimal()
             and not (b.istitle() and re.search(rf"\b{b} (?:is|sits|was|says|has)\b", question))
-            or bool(re.search(r"[a-z0-9][A-Z]", b))
+            or bool(re.search(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]", b))
             or bool(re.search(r"[^\W\d_]-?\d|\d-?[^\W\d_]|_", b) and " " not in b
                     and not _is_code(b, question))
             or (a != b and a in question and b in question)
             or (a != b and bool(QUOTED.search(b)) and QUOTED.findall(a) != QUOTED.findall(b))
-            or bool(_LITERAL.search(b))
+            or bool(_LITERAL.search(b)) or a != b and bool(PREFIXED.search(b))
             or a != b and len(a) > 2 and bool(_REWRITES.search(question)) and question.rstrip(
                 " .?!\"'`”)").endswith(a))  # what was to be rewritten
 
 
+PREFIXED = re_compile(r"\d\s?[mM](?:W|Pa|V|A|J|N|Hz|B|b|bit|Wh|Bq|eV)\b", re.I)  # milli or mega
 # A value of a program behind its name.
 _LITERAL = re_compile(r"[:=]\s*(?:true|false|null|none|nil)\b", re.I)
 _REWRITES = re_compile(r"\b(?:(?:re)?writ|conver|fix|correct|format|normali|spell|turn)", re.I)
@@ -187,6 +193,8 @@ def _is_code(text: str, question: str) -> bool:
 
 def parsed(text: str) -> Any:
     """A JSON or Python literal; None for anything else."""
+    if text[:2] in ('"{', '"[') and is_json(text):  # encoded twice
+        text = json.loads(text)
     if not text.lstrip().startswith(("{", "[")) or len(text) > 20_000:
         return None
     if (value := parsed_arguments(text)) is not text:
@@ -195,6 +203,15 @@ def parsed(text: str) -> Any:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
+
+
+def is_json(text: str) -> bool:
+    """Whether a text is JSON as its standard has it, in a fence or not."""
+    try:
+        json.loads(unfenced(text))
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def same_value(a: Any, b: Any, *, free: bool = False, typed: bool = True,

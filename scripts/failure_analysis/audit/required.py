@@ -75,10 +75,28 @@ def required(expected: Any) -> list[Call] | None:
 
 
 @lru_cache(1 << 12)
+def bare_name(name: str) -> str:
+    """A tool's name in small letters without that of its server."""
+    bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", _SERVER.split(name)[-1]).lower()
+    return bare.replace("-", "_").replace(" ", "_")
+
+
+def same_tool(a: str, b: str) -> bool:
+    """Whether two names are of one tool, one of them without its server, in other letters, or with
+    underscores where an API takes no dots."""
+    if a == b or a.replace(".", "_") == b.replace(".", "_"):
+        return True
+    servers = {_SERVER.split(name)[0] for name in (a, b) if _SERVER.search(name)}
+    return bare_name(a) == bare_name(b) and len(servers) < 2
+
+
+_SERVER = re_compile(r"[./:]|__")
+
+
+@lru_cache(1 << 12)
 def writes(name: str) -> bool:
     """Whether a tool may change the world, as its name says."""
-    bare = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", re.split(r"[./:]|__", name)[-1]).lower()
-    bare = bare.replace("-", "_").replace(" ", "_")
+    bare = bare_name(name)
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
     looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
@@ -104,12 +122,6 @@ def fulfils(made: Made, call: Call) -> bool:
     """Whether a call is the required one, whether it worked or not."""
     return made.by == call.by and same_tool(made.tool, call.name) and arguments.same(
         call.arguments, given(call, made), "", ordered=arguments.is_sequence(call.name))
-
-
-def same_tool(name: str, other: str) -> bool:
-    """Whether two names are of one tool: an API that takes no dots has underscores there."""
-    return name == other or "." in name + other and name.replace(".", "_") == other.replace(
-        ".", "_")
 
 
 def given(call: Call, made: Made) -> Any:

@@ -25,7 +25,7 @@ _FORM = frozenset(("case", "exact", "bare", "fenced", "marks", "stop", "only", "
 _SIGNS = frozenset(("boxed", "tag", "hashes", "json"))  # ways of marking that a prompt asks for
 # What a dimension is called that the answer alone does not decide.
 _NOT_OF_THE_ANSWER = re_compile(r"latenc|time|speed|fast|slow|cost|token|budget|price|duration|"
-                                r"efficien|steps|turns", re.I)
+                                r"efficien|steps|turns|second|\b\d+ ?m?s\b", re.I)
 # What it is called where calls decide it, which a row without any may not have recorded.
 _OF_THE_CALLS = re_compile(r"tool|call|action|database|\bdb\b|state|trajector", re.I)
 # Endings with which a verdict may be about the ending and not about what was said.
@@ -45,6 +45,9 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     if len(item.rows) > 1:
         alike = by_answer(item)
         opposite = {key: group for key, rows in alike.items() if (group := _opposite(rows))}
+        silent = [row for row in item.rows if not (row.answer or row.spoken or row.made)]
+        if 1 < len(silent) < len(item.rows) and (group := _opposite(silent)):
+            opposite[""] = group
         yield from _equal(item, _in_words(opposite.values(), True))
         yield from _same_calls(item, alike, opposite)
         yield from _same_final(item, alike, opposite)
@@ -77,6 +80,7 @@ def _against(failed: Seen, passed: Seen) -> bool:
         return any(judged[name] is False and _judged(passed).get(name) is True for name in judged
                    if _decided(name, failed))
     names = [name for name in failed.failed if name in judged]
+    names = [name for name in names if not dimensions.VERDICT.match(name)] or names  # sums them up
     return not names or any(_decided(name, failed) for name in names)
 
 
@@ -282,8 +286,9 @@ def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
         for row in rows:
             for name, value in _judged(row).items():
                 values[name].add(value)
-        names = sorted(name for name, both in values.items() if len(both) > 1
-                       and _decided(name, rows[0]))
+        both = [name for name, sides in values.items() if len(sides) > 1]
+        both = [name for name in both if not dimensions.VERDICT.match(name)] or both
+        names = sorted(name for name in both if _decided(name, rows[0]))
         if names and not any(map(_cut, rows)):
             flipping.append((names, [row for row in rows if _judged(row).keys() & set(names)]))
     if not flipping:
@@ -291,10 +296,10 @@ def _flips(item: Item, groups: Iterable[Sequence[Seen]]) -> Iterator[Candidate]:
     shown = [side for names, rows in flipping[:_MOST_SHOWN] for name in names[:_MOST_SHOWN]
              for side in _dimension(name, rows)]
     rows = [row for _, group in flipping for row in group]
-    dimensions = {name for names, _ in flipping for name in names}
+    flipped = {name for names, _ in flipping for name in names}
     yield candidate(item, "same_answer_other_verdict", "dimension_flips",
-                    f"{len(dimensions)} dimension{'s' * (len(dimensions) > 1)} judged true and "
-                    "false for the same answer.", shown, rows, dimensions=len(dimensions),
+                    f"{len(flipped)} dimension{'s' * (len(flipped) > 1)} judged true and "
+                    "false for the same answer.", shown, rows, dimensions=len(flipped),
                     answers=len(flipping), models=len({row.model for row in rows}),
                     runs=len({row.run for row in rows}))
 

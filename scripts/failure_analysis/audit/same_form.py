@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from failure_analysis.audit import arguments, asks, dimensions, near, normal, strict
+from failure_analysis.audit import arguments, asks, dimensions, near, normal, required, strict
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.final import final
-from failure_analysis.audit.grouped import called
+from failure_analysis.audit.grouped import LONGEST_FINAL, called
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.once import once
 from failure_analysis.audit.seen import Seen
@@ -25,6 +25,8 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     failed = [row for row in item.rows if row.outcome == "fail"]
     if not passed or not failed:
         return
+    if item.expected is None:
+        yield from _same_value(item, passed, failed)
     asked = once(lambda: asks.forms(item.question))
     calls = item.expected is not None and strict.calls_wanted(item.expected)
     exact = once(lambda: bool(strict.EXACTLY.search(item.question)))
@@ -36,7 +38,9 @@ def groups(item: Item) -> Iterator[list[Seen]]:
         if not one.made:
             same = item.expected is not None and _same_answer(one, other, item.question, asked)
         else:
-            same = calls and _same_calls(one, other, asked) and dimensions.about_calls(one) \
+            same = (calls and dimensions.about_calls(one) or not calls and called(one) != called(
+                other) and normal.key(one.answer, case=True) == normal.key(
+                    other.answer, case=True)) and _same_calls(one, other, asked) \
                 and not exact() and strict.only_calls(item, one)
         if same:
             first = firsts.setdefault(one.ident, other.ident)
@@ -46,6 +50,36 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     if item.expected is None and not failed[0].made and failed[0].answer.lstrip()[:1] == "{":
         yield from _same_but_prose(passed, failed)
     yield from _both_expected(item, passed, failed)
+
+
+def _same_value(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterator[list[Seen]]:
+    """Failing rows with passing ones that give one short value, written otherwise, where nothing is
+    recorded that they are held against."""
+    known = {_signs(row.answer): row for row in reversed(passed) if _is_value(row)}
+    for row in failed if known else ():
+        first = known.get(_signs(row.answer)) if _is_value(row) else None
+        if first and dimensions.about(row) and _marked(row) == _marked(first) \
+                and alike(row.answer, first.answer, item.question) in _OF_VALUES:
+            yield [row, first]
+
+
+def _marked(row: Seen) -> tuple[str, bool]:
+    return final(row.answer).how, "```" in row.answer
+
+
+_OF_VALUES = frozenset(("number", "white_space", "latex", "date", "duration", "list", "set", "json",
+                        "layout", "code", "option", "scaled"))
+_NUMERAL = re_compile(r"\d+")
+
+
+def _is_value(row: Seen) -> bool:
+    return not row.made and not row.spoken and 0 < len(row.answer) <= LONGEST_FINAL
+
+
+def _signs(answer: str) -> str:
+    """The digits of a value, or where it has none its letters."""
+    return "".join(_NUMERAL.findall(answer)) or "".join(
+        filter(str.isalnum, answer)).casefold()
 
 
 _OF_CODE = "({=;"
@@ -96,7 +130,7 @@ def _both_expected(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterat
     do."""
     if item.expected is None or strict.calls_wanted(item.expected):
         return
-    for gold in strict.golds(item.expected):
+    for gold in strict.will_do(item):
         rows = [row for hits in strict.in_form(item, failed, [gold]).values() for row in hits]
         same = [row for row in passed if rows
                 and strict.rules(row, [gold], item.question, "", strict.MARKS)]
@@ -110,7 +144,7 @@ def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:
             or not dimensions.about(one) or one.spoken or other.spoken:
         return False
     a, b = final(one.answer), final(other.answer)
-    return bool(a.text) and a.how == b.how and ("```" in one.answer) == ("```" in other.answer) \
+    return bool(a.text) and _marked(one) == _marked(other) \
         and not normal.is_code(normal.unfenced(a.text)) \
         and alike(normal.unfenced(a.text), normal.unfenced(b.text), question) in _RULES \
         and not asked() & {"exact", "output", "reasons"}
@@ -119,7 +153,8 @@ def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:
 def _same_calls(one: Seen, other: Seen, asked: _Asked) -> bool:
     """Whether two rows made the same calls with the same results, but for the form of arguments."""
     return len(one.made) == len(other.made) and all(
-        (a.by, a.tool, a.result_hash, a.failed) == (b.by, b.tool, b.result_hash, b.failed)
+        (a.by, a.result_hash, a.failed) == (b.by, b.result_hash, b.failed)
+        and required.same_tool(a.tool, b.tool)
         and (a.arguments == b.arguments or arguments.same(
             b.arguments, a.arguments, "", strict.capitals(b.arguments, b.result, asked()),
             ordered="order" in asked() or arguments.is_sequence(a.tool)))

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
-from failure_analysis.audit import arguments, asks, dimensions, judged_form, normal, required, shell
+from failure_analysis.audit import (
+    arguments,
+    asks,
+    dimensions,
+    judged_form,
+    normal,
+    required,
+    shell,
+)
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import Candidate, candidate, variant
 from failure_analysis.audit.demands import printed_otherwise
@@ -43,6 +51,7 @@ _MOVES = re_compile(
 _FAULT = re_compile(r"\s*HTTP[ /\d.]* [45]\d\d\b")  # a result that says that nothing was done
 _OTHER_FAULTS = frozenset(("not_communicated", "assertion_not_met", "harness_error", "exception"))
 _MOST_SHOWN = 6
+_LONGEST_NAME = 60
 MARKS = frozenset(("boxed", "tag", "hashes", "json", "says", "fence", "line"))
 SAYS = {
     "equal": "word for word what is expected",
@@ -59,15 +68,21 @@ SAYS = {
     "assignment": "what is expected, with the name of the unknown",
     "article": "what is expected but for an article before it",
     "accents": "what is expected but for accents",
-    "title": "the expected person, with or without a title",
+    "title": "the expected person, with or without a title, or the family name first",
+    "boolean": "the expected truth value in another word",
+    "scaled": "the expected amount, in another unit",
+    "escaped": "what is expected, of which one of the two is escaped",
+    "parted": "the expected code, number or address but for the signs between its parts",
+    "layout": "the expected elements, table or mapping, laid out otherwise",
+    "code": "the expected code in other quotes",
     "json": "the expected JSON value", "list": "the expected list, written otherwise",
     "outputs": "all that is expected to be said, in words with which others passed",
     "set": "the expected members in another order, which is free",
 }
 
 _SAYS_CALLS = {
-    "arguments": "made every expected call and no other write; arguments differ in their form "
-                 "alone",
+    "arguments": "made every expected call and no other write; arguments, or names of tools, "
+                 "differ in their form alone",
     "all_done": "made every expected call as it is expected and no other write",
     "order": "made every expected call and no other write, in another order, which nothing asks "
              "for"}
@@ -104,15 +119,33 @@ def golds(expected: Any) -> list[str]:
     return [normal.written(expected)]
 
 
-def _will_do(item: Item) -> list[str]:
-    """The answers of which each will do: of a list those in it, where somebody passed with one."""
+def will_do(item: Item) -> list[str]:
+    """The answers of which each will do: of a list those in it, where somebody passed with one or
+    they are names of one thing."""
     expected = item.expected
+    if isinstance(expected, str) and ("|" in expected or " or " in expected):
+        names = [name.strip() for name in re.split(r"\|\|?|\s+or\s+", expected)]
+        return [expected, *names] if _are_names_of_one(names, item.question) else [expected]
     if not isinstance(expected, list) or not all(isinstance(one, str) for one in expected):
         return golds(expected)
+    folded = [f" {normal.core(name).casefold()} " for name in expected]
+    if any(a != b and a in b for a in folded for b in folded) \
+            and _are_names_of_one(expected, item.question):
+        return expected
     one_passed = any(alike(ending, gold, item.question) for row in item.rows
                      if row.outcome == "pass" and (ending := final(row.answer).text)
                      for gold in expected)
     return expected if one_passed and len(expected) > 1 else golds(expected)
+
+
+def _are_names_of_one(names: Sequence[str], question: str) -> bool:
+    """Whether these may be names of one thing: short, no values, and the question does not ask
+    for several."""
+    return all(name and len(name) < _LONGEST_NAME and not set("=\n") & set(name) and not number(
+        name) for name in names) and not asks.members(question) and not _SEVERAL.search(question)
+
+
+_SEVERAL = re_compile(r"\b(?:all|both|each|every|list|two|three|four|five|and|array|json)\b", re.I)
 
 
 def rules(row: Seen, wanted: Sequence[str], question: str, usual: str,
@@ -169,7 +202,7 @@ def in_form(item: Item, failed: Sequence[Seen], wanted: Sequence[str]) -> dict[s
 
 def _answers(item: Item, failed: Sequence[Seen]) -> Iterator[Candidate]:
     """Failing answers that are what is expected."""
-    wanted = _will_do(item)
+    wanted = will_do(item)
     found = in_form(item, failed, wanted)
     if not found and (rows := _said_all(item, failed)):
         found = {"outputs": rows}
@@ -228,9 +261,10 @@ def calls_wanted(expected: Any) -> list[Call]:
 def _calls(item: Item, failed: Sequence[Seen], wanted: Sequence[Call]) -> Iterator[Candidate]:
     """Failing rows that made every call that is expected and no other write."""
     done: dict[str, list[Seen]] = {rule: [] for rule in _SAYS_CALLS}
-    tools = {call.name for call in wanted}
+    tools = {required.bare_name(call.name) for call in wanted}
     for row in failed:
-        rule = _made_all(item, row, wanted) if tools <= {made.tool for made in row.made} \
+        rule = _made_all(item, row, wanted) if tools <= {
+            required.bare_name(tool) for tool in {made.tool for made in row.made}} \
             and _owes_no_word(item, row) and only_calls(item, row) else ""
         if rule and not (rule == "arguments" and EXACTLY.search(item.question)):
             done[rule].append(row)
@@ -309,12 +343,13 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
         moved = moved or not (later or lookup)
         places = places if lookup else later or places
         same = [place for place in places
-                if required.given(call, row.made[place]) == call.arguments]
+                if row.made[place].tool == call.name
+                and required.given(call, row.made[place]) == call.arguments]
         place = (same or places)[0]
         exact = exact and bool(same)
         taken.add(place)
         last = last if lookup else max(last, place)
-    tools = {call.name for call in wanted}
+    tools = {row.made[place].tool for place in taken}
     is_answer = not any(made.result for made in row.made)  # and a look-up a part of it
     same = [row.made[place] for place in taken if row.made[place].ident]
     extra = [made for place, made in enumerate(row.made) if place not in taken
@@ -352,7 +387,7 @@ def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
     an identifier are form where the tool has taken it, none where the question or the call itself
     tells them apart."""
-    if (made.tool, made.by) != (call.name, call.by) or shell.failed(made) \
+    if made.by != call.by or not required.same_tool(made.tool, call.name) or shell.failed(made) \
             or _FAULT.match(made.result):
         return False
     if made.arguments == call.arguments:

@@ -11,7 +11,12 @@ TYPOGRAPHY = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "‘
                             "‐": "-", "‑": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
                             "×": "x", "\u200b": "", "\ufeff": "", "\u3000": " ",
                             **{chr(code): chr(code - 0xfee0) for code in range(0xff01, 0xff5f)},
-                            **{chr(0x2080 + digit): str(digit) for digit in range(10)}})
+                            "«": '"', "»": '"', "「": '"', "」": '"', "…": "...", "ﬁ": "fi",
+                            "ﬂ": "fl", **dict.fromkeys("\u00ad\u200c\u200d\u200e\u200f\u2060", ""),
+                            "٫": ".", "٬": ",", **{
+                                chr(zero + digit): str(digit) for digit in range(10) for zero in (
+                                    0x2080, 0x660, 0x6F0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6,
+                                    0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040, 0x17E0)}})
 
 
 def plain(text: str) -> str:
@@ -29,7 +34,7 @@ ZEROS = re_compile(r"0\d+$")  # that is no number, or it would have none of them
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d{1,3}(?:[ '_]\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}|\d+)" \
           r"(?:\.\d*)?|\.\d+"
 _NUMBER = re_compile(
-    rf"^([-+]?)\s*((?:[$€£¥]|US\$|USD|EUR|GBP)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
+    rf"^([-+]?)\s*((?:[$€£¥₹₩₽]|US\$|USD|EUR|GBP|CHF|JPY|CAD|AUD|INR|SEK|NOK|DKK|PLN|Rs\.?)?)\s*([-+]?)({_DIGITS})(?:[eE]([-+]?\d{{1,3}})|"
     rf"\s*[*x×]\s*10\s*\^\s*\(?([-+]?\d{{1,3}})\)?)?(?:\s*/\s*(\d+))?\s*(%|°?\s?[^\W\d_].*)?$")
 _MIXED = re_compile(r"^([-+]?)(\d+)\s+(\d+)\s*/\s*(\d+)$")
 
@@ -71,23 +76,46 @@ UNITS = {
     "year": "yr", "mi": "mile", "ft": "foot feet", "in": "inch", "lb": "lbs", "oz": "ounce",
     "cent": "¢", "degree": "°", "mph": "miles per hour", "w": "watt", "kw": "kilowatt", "v": "volt",
     "j": "joule", "n": "newton", "pa": "pascal", "hz": "hertz", "kb": "kilobyte", "mb": "megabyte",
-    "gb": "gigabyte", "°c": "celsius c degc ℃", "°f": "fahrenheit f degf", "k": "kelvin",
+    "gb": "gigabyte", "₹": "rupee inr rs", "¥": "yen jpy",
+    "chf": "franc franken", "°c": "celsius c degc ℃", "°f": "fahrenheit f degf", "k": "kelvin",
     "hpa": "hectopascal mbar millibar", "kwh": "kilowatt-hour", "rpm": "rev/min",
     "kpa": "kilopascal", "ha": "hectare", "mw": "megawatt", "tb": "terabyte", "db": "decibel"}
 _UNIT_OF = {name: unit for unit, names in UNITS.items() for name in (unit, *names.split())} | {
-    "miles per hour": "mph", "km/h": "km/h", "m/s": "m/s", "inches": "in", "feet": "ft",
+    "miles per hour": "mph", "km/h": "km/h", "kph": "km/h", "kmh": "km/h", "m/s": "m/s",
+    "inches": "in", "feet": "ft",
     "degrees celsius": "°c", "degrees fahrenheit": "°f", "° c": "°c", "° f": "°f"}
 
 
 def unit(text: str) -> str:
     """A unit under one name."""
-    text = " ".join(text.strip().strip(".").split()).casefold()
+    text = " ".join(text.strip().strip(".").split())
+    if _MILLI.fullmatch(text):
+        return text
+    text = text.casefold()
     if text in _UNIT_OF:
         return _UNIT_OF[text]
+    if " per " in text:
+        return "/".join(map(unit, text.split(" per ", 1)))
     if found := _POWER.fullmatch(text):
         return unit(found[2] or found[3]) + ("²" if (found[1] or found[4])[0] in "s2²" else "³")
     single = text[:-1] if len(text) > 2 and text.endswith("s") and text[-2].isalpha() else text
     return _UNIT_OF.get(single, single)
+
+
+_MILLI = re_compile(r"m(?:W|Pa|V|A|J|N|Hz|Wh|Bq|eV)")  # which capitals tell from mega
+# How many of a plain unit others are.
+_SCALED = {"km": ("m", 1000), "cm": ("m", Fraction(1, 100)), "mm": ("m", Fraction(1, 1000)),
+           "kg": ("g", 1000), "mg": ("g", Fraction(1, 1000)), "t": ("g", 10 ** 6),
+           "tonne": ("g", 10 ** 6), "ml": ("l", Fraction(1, 1000)), "kw": ("w", 1000),
+           "mw": ("w", 10 ** 6), "kpa": ("pa", 1000), "hpa": ("pa", 100),
+           "ms": ("s", Fraction(1, 1000)), "%": ("", Fraction(1, 100))}
+
+
+def scaled(value: Fraction, of: str) -> tuple[Fraction, str]:
+    """An amount in the plain unit of its kind; a share in percent as a number."""
+    power = {"²": 2, "³": 3}.get(of[-1:], 1)
+    plain_unit, factor = _SCALED.get(of.rstrip("²³"), (of.rstrip("²³"), 1))
+    return value * Fraction(factor) ** power, plain_unit + of[len(of.rstrip("²³")):]
 
 
 # A unit to a power: `square metres`, `cm^3`, `m²`.
