@@ -82,7 +82,7 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
     if len({row.model for row in item.rows if row.outcome == "fail"}) < 2:
         return None
     lists = list(_lists(item))
-    for place in _places(item) if lists else ():
+    for place in places(item) if lists else ():
         for allowed in lists:
             rows = [row for row, text in place.said if _is_one(text, allowed)]
             if 3 * len(rows) >= 2 * len(place.said) \
@@ -161,7 +161,7 @@ def _is_one(text: str, allowed: Sequence[str]) -> bool:
                for one in allowed) or golds.folded(text).startswith(f"{golds.folded(allowed[-1])} ")
 
 
-def _places(item: Item) -> Iterator[Place]:
+def places(item: Item) -> Iterator[Place]:
     """The values of a gold, each with what the datapoints say or call in its place."""
     gold, judged = item.expected, [row for row in item.rows if row.outcome != "unjudged"]
     value = normal.parsed(gold) if isinstance(gold, str) else gold
@@ -194,12 +194,12 @@ def _calls(value: Any) -> list[tuple[str, dict]]:
 
 
 def _leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
-    """(keys that lead to it, text) of each text and number of an object."""
+    """(keys that lead to it, text) of each text, number and truth value of an object."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*path, key))
-    elif path and isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield path, str(value)
+    elif path and isinstance(value, str | int | float):
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _called(made: Iterable[Made], tool: str, path: tuple, wanted: dict) -> str:

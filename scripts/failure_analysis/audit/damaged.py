@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from failure_analysis.audit import (
     allowed,
+    as_recorded,
     asks,
     contradicted,
     demands,
@@ -285,4 +286,4 @@ _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
     *_OF_ANY, ("contract_forbids", _forbidden), *allowed.RULES, *misprints.RULES,
-    *contradicted.RULES)
+    *contradicted.RULES, *as_recorded.RULES)
