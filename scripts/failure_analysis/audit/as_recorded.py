@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from failure_analysis.audit import allowed, golds, normal, recorded
+from failure_analysis.audit import allowed, golds, normal, recorded, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.cut_golds import one_off
@@ -98,10 +98,11 @@ def _is_in_other_signs(text: str, gold: str) -> bool:
     if mask := _MASK.search(gold) if not _MASK.search(text) else None:
         parts = map(re.escape, _MASK.split(gold))
         return mask is not None and re.fullmatch(".+".join(parts), text, re.S) is not None
+    if _letters(text) == _letters(gold) != "" and len(gold) <= len(text) and (
+            not alike(text, gold, "") or " " not in text and re.search(r"[\d_-]", text)):
+        return True
     if alike(text, gold, ""):
         return False
-    if _letters(text) == _letters(gold) != "" and len(gold) <= len(text):
-        return True
     return len(text) == len(gold) > 5 and " " not in text and one_off(text, gold)
 
 
@@ -131,7 +132,13 @@ def _is_read(text: str, gold: str) -> bool:
         return found == _TRUTH[low]
     if low in _NULLS:
         return found != low and found in _NULLS
-    forms = {form for form in recorded.as_number(text)} if len(text) < 40 else set()
+    forms = recorded.as_number(text) if len(text) < 40 else set()
+    if text.isdigit() and 4 < len(text) < 40:
+        value = int(text)
+        forms |= {str(min(value, limit)) for bits in (8, 15, 16, 31, 32, 63, 64)
+                  for limit in (2**bits - 1,)} | {str(value % 2**32)}
+        if re.fullmatch(r"[\d.]+e\+\d+", found) and abs(value - float(found)) < value / 1e12:
+            return True
     if re.fullmatch(r"\d+\.\d*0", text):
         forms.add(str(float(text)))
     if re.fullmatch(r"0[0-7]+", text):
@@ -216,21 +223,25 @@ def key_otherwise(item: Item, whole: Whole) -> Fault | None:
         if agreed(item, rows) else None
 
 
-_TOKEN = re.compile(r"[^\s'\"`,;()\[\]{}<>=“”‘’]{3,}")
+_PRESCRIBED = re.compile(r"\b\d{1,4} [^\W\d_]{2,}|[^\s'\"`,;()\[\]{}<>=“”‘’]{3,}")
+_COUNTED_ON = re.compile(r"\b(?:least|most|than|up to|within|after|before|plus|minus)\b", re.I)
 
 
 def checked_otherwise(item: Item, whole: Whole) -> Fault | None:
     """A check or rubric wants a name that stands nowhere in the record, and the question prescribes
     one that differs from it in one sign, or has another number behind the name of its field; models
     that agree do what the question says and are failed for it."""
-    if not isinstance(item.expected, dict | list) or not recorded.several_fail(item) \
+    gold = item.expected
+    if not isinstance(gold, dict | list) or len(gold) > 1 and golds.plain(gold) is not None \
+            or required.required(gold) or not recorded.several_fail(item) \
             or not (record := recorded.kept(item)):
         return None
-    named = list(dict.fromkeys(token.strip(".:!?") for token in _TOKEN.findall(item.question)))
+    named = list(dict.fromkeys(token.strip(".:!?") for token in _PRESCRIBED.findall(item.question)))
     for key, value in _fields(item.expected):
-        for token in _TOKEN.findall(value):
-            if token.strip(".:!?") in record or token.isalpha() and token.casefold() in \
-                    record.casefold():
+        for token in _PRESCRIBED.findall(value):
+            bare = token.strip(".:!?").casefold()
+            if bare in item.question.casefold() or bare in record.casefold() and key not in \
+                    item.question:
                 continue
             for other in named:
                 if len(other) > 2 and _is_meant(token, other, key, item.question):
@@ -255,6 +266,10 @@ def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _is_meant(token: str, other: str, key: str, question: str) -> bool:
     """Whether a name of a check is one of the question in other signs, or has its place."""
+    if " " in token or " " in other:
+        (count, _, thing), (mine, _, same) = token.partition(" "), other.partition(" ")
+        return same == thing != "" and count.isdigit() and mine.isdigit() and count != mine \
+            and len(re.findall(rf"\d {re.escape(same)}\b", question)) == 1
     if other.isdigit():
         if token.isdigit() and key and len(token) == len(other):
             return bool(re.search(rf"\b{re.escape(key)}\W{{1,3}}{other}\b", question, re.I))
