@@ -36,6 +36,8 @@ _CLOSED = re.compile(
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
     rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|: {_LIST}\?|"
     rf"\? ?[(\[]?(?:just |only )?{_LIST}[)\]]?[.?!]?\s*\Z|"
+    rf"\b(?:choose|pick|select)\b[^.:\n]{{0,60}}: ?[(\[{{]?{_LIST}[)\]}}]?\.?\s*\Z|"
+    rf"(?:^|[.?!\n] ?){_LIST} ?:|"
     rf"[(\"'\[]([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"'\]]", re.I)
 _NONE_OF = re.compile(r"\bnot (?=(?:one|any|among|a member|in) )", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
@@ -51,6 +53,8 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"(?:^|_)(?:types|categories|priorities|labels|statuses|kinds|levels|"
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
+_BY_NUMBER = re.compile(r"\b(?:option|choice|answer)(?:['’]s)? numbers?\b|\bnumber of (?:the|your) "
+                        r"(?:option|choice|answer)", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
 _LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|"
                        r"(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?(?:[(=–—→-]|for ) ?[a-z]")
@@ -119,6 +123,11 @@ def _in_text(text: str, named: bool = False) -> Iterator[list[str]]:
     if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
             map("".join, _LETTERED.findall(text))))) > 1:
         yield letters
+    numbered = re.findall(r"(?m)(?:^|\s)\(?(\d{1,2})[).:] \S", text) \
+        if _BY_NUMBER.search(text) else []
+    if len(numbered) > 1 and list(map(int, numbered)) == list(range(
+            int(numbered[0]), int(numbered[0]) + len(numbered))):
+        yield numbered
     for found in _CLOSED.finditer(text):
         listed = next(filter(None, found.groups()))
         around = text[max(0, found.start() - 20):found.start()].replace("...", "") \

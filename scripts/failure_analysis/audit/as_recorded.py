@@ -17,6 +17,7 @@ from failure_analysis.audit.demands import COUNT
 from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
+from failure_analysis.audit.values import plain
 from failure_analysis.audit.whole import Whole
 
 _LONGEST = 400
@@ -24,6 +25,7 @@ _LONGEST = 400
 _AS_IT_STANDS = re.compile(
     r"\bexact|\bverbatim|\bunchanged|\bliteral|\bcop(?:y|ied)\b|\bquote\b|\bword for word|"
     r"\bas (?:is|it is|they are|it stands|written|printed|shown|listed|given|spelled|in the)\b|"
+    r"\bwith (?:its|the|their|all) (?:sign|digits|decimals|accents|marks)\b|"
     r"\bunmodified|\buntouched|\bwörtlich|\bgenau wie|\bunverändert|\btal cual|\btextual|"
     r"\btel(?:le)? quel|\bmot à mot", re.I)
 _ALL_OF_IT = re.compile(r"\bfull\b|\bcomplete\b|\bwhole\b|\bentire|\bunchanged|\bvollständig|"
@@ -47,15 +49,16 @@ _NULLS = ("null", "none", "na", "n/a", "nan", "nil", "~")
 def otherwise(item: Item, whole: Whole) -> Fault | None:
     """A value of the gold stands nowhere in the record, and is one of it spoilt, which models that
     agree say as it stands there and are failed for."""
-    if not recorded.several_fail(item) or not (record := recorded.kept(item)):
+    if not recorded.several_fail(item) or not (
+            record := plain(recorded.kept(item))):
         return None
     for place in allowed.places(item):
         said = {text for _, text in place.said if text != place.gold and len(text) <= _LONGEST
                 and _stands(text, record)} - {*place.passed}
         for text in sorted(said, key=len, reverse=True):
-            if is_spoilt(text, place.gold, item.question, record):
+            if is_spoilt(text, plain(place.gold), item.question, record):
                 rows = [row for row, other in place.said if _stands(text, other)]
-                if agreed(item, rows):
+                if agreed(item, rows) or rows and _AS_IT_STANDS.search(item.question):
                     return Fault("A value of what is expected is one of the question or of a "
                                  "result, spoilt; most failing answers have it as it stands there.",
                                  sides(item, item.expected, variant(
@@ -276,6 +279,8 @@ def _is_meant(token: str, other: str, key: str, question: str) -> bool:
         return any(len(one) == len(other) and one_off(one, other)
                    for one in re.findall(r"\d{4,}", token))
     part, mine = (re.split(r"(?<=\d)/|//", one)[0] for one in (token, other))
+    if other.isalpha() and not re.search(rf"[\"'`“‘]{other}[\"'`”’]", question):
+        return False
     return len(mine) > 5 and (_letters(part).casefold() == _letters(mine).casefold()
                               or one_off(part, mine) and not part.isdigit())
 

@@ -23,6 +23,7 @@ from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
     ODD,
     Fault,
+    agreed,
     figures_of,
     final,
     is_usual,
@@ -179,10 +180,16 @@ def _ids(item: Item, whole: Whole) -> Fault | None:
 
 def _exclude(item: Item, whole: Whole) -> Fault | None:
     """No answer can keep all that the question demands, and none passed."""
-    if any(row.outcome == "pass" for row in item.rows) \
-            or not (what := excluded.exclude_each_other(item.question)):
-        return None
-    return Fault(what, sides(item, item.expected))
+    if not any(row.outcome == "pass" for row in item.rows) \
+            and (what := excluded.exclude_each_other(item.question)):
+        return Fault(what, sides(item, item.expected))
+    points = [text for text in item.texts if excluded.bounds(text)] if isinstance(
+        item.expected, dict | list) and excluded.bounds(item.question) else ()
+    what = next(filter(None, (excluded.exclude_each_other(f"{item.question}\n{point}")
+                              for point in points)), "")
+    failed = [row for row in item.rows if row.outcome == "fail"]
+    return Fault(f"Of what the question and what is expected demand: {what}", sides(
+        item, item.expected), failed) if what and len({row.model for row in failed}) > 1 else None
 
 
 def _forbidden(item: Item, whole: Whole) -> Fault | None:
@@ -199,6 +206,9 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
             item.question, row.answer, gold) for row in item.rows):
         return Fault("What is expected has fewer decimals than the question demands; who gives "
                      "these fails.", sides(item, gold), rows)
+    if rows := _avoid(item):
+        return Fault("What is expected is what the question forbids; most failing answers avoid it.",
+                     sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
     odd = _oddly_broken(whole, task)
     found = demands.of(item.question, gold) if gold is not None and odd else ()
     for demand in found:
@@ -206,6 +216,21 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
             return Fault(f"What is expected breaks what the question demands ({demand.name}).",
                          sides(item, gold))
     return None
+
+
+_NOT = re.compile(r"\bnot?\b|n['’]t\b|\bavoid|\bwithout\b|\bnever\b|\bdoes not\b", re.I)
+
+
+def _avoid(item: Item) -> list[Seen]:
+    """The failing rows, of models that agree, without what the question forbids by name and the
+    gold, or a point of it that does not forbid it too, has."""
+    name = demands.forbidden(item.question) if any(
+        row.outcome == "fail" for row in item.rows) else None
+    rows = [row for row in item.rows if row.outcome != "unjudged"
+            and not name.search(row.answer)] if name and any(
+                name.search(text) and not _NOT.search(text) for text in item.texts
+                or [golds.plain(item.expected) or ""]) else []
+    return rows if agreed(item, rows) else []
 
 
 @lru_cache(maxsize=8)

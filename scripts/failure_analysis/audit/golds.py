@@ -43,8 +43,8 @@ _STATED = re_compile(
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
-_ASIDE = re_compile(r"(?:[(\[]|<!--\s*)(?:ans|answer|solution|gold|key|correct|reference|expected|target|"
-                    r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
+_ASIDE = re_compile(r"(?:[(\[]|<!--\s*)(?:ans|answer|solution|gold|key|correct|reference|"
+                    r"expected|target|truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
                     r"([^()\[\]\n]{1,200}?)(?:[)\]]|\s*-->)",
                     re.IGNORECASE)
 _BEHIND = re_compile(
@@ -75,6 +75,10 @@ def plain(expected: Any) -> str | None:
             return plain(value)
         only = next(iter(expected.values())) if len(expected) == 1 else None
         value = expected.get("answer", only)
+        if isinstance(expected.get("reference"), str) and all(
+                name == "reference" or isinstance(one, int | float)
+                for name, one in expected.items()):
+            value = expected["reference"]  # the rest says how it is compared
         return plain(value) if not isinstance(value, dict | list) else None
     if not isinstance(expected, str):
         return None
@@ -213,11 +217,20 @@ def _first_sentence(question: str) -> str:
     return folded(first)
 
 
+_CALL_SAID = re_compile(r"\b(?:expected|gold|correct|reference|right|required)(?: tool| function)? "
+                        r"(?:call|action)s?(?: is)?\W{1,3}([\w.]+)\(([^\n]*)\)", re.IGNORECASE)
+
+
 def states_json(question: str, expected: dict | list) -> bool:
     """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
-    found = re.search(r"[\[(]?\b(?:answers?|solution|gold|key|expected|reference|correct|target|"
-                      r"label|ground truth)(?: (?:answer|output|json|result|value|object|example))*\s*"
-                      r"(?:[:=]|is)\s*(?=[\[{])", question, re.IGNORECASE)
+    if (said := _CALL_SAID.search(question)) and any(
+            call.name == said[1] and all(text in said[2] for text in scalars(call.arguments))
+            for call in required.required(expected) or ()):
+        return True
+    found = re.search(
+        r"[\[(]?\b(?:answers?|solution|gold|key|expected|reference|correct|target|label|ground "
+        r"truth)(?: (?:answer|output|json|result|value|object|example))*\s*(?:[:=]|is)\s*"
+        r"(?=[\[{])", question, re.IGNORECASE)
     below = headed(question)
     if not found and below[:1] not in ("[", "{"):
         return False
@@ -254,7 +267,8 @@ def unended(gold: str) -> bool:
     return len(gold.split()) > 5 and gold.rstrip()[-1].isalnum()
 
 
-_SLOT = re_compile(r"\{\{[ \w.|\[\]-]{1,60}\}\}|<%=?[ \w.]{1,60}%>|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
+_SLOT = re_compile(r"\{\{[ \w.|\[\]-]{1,60}\}\}|<%=?[ \w.]{1,60}%>|"
+                   r"(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
                    r"<[A-Z]{3,}(?:_[A-Z]+)*>|\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|"
                    r"PLACEHOLDER)[^\]\n]{0,30}\]|\$\{\w+\}")
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")

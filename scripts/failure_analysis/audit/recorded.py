@@ -15,7 +15,7 @@ ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole num
                       r"ceil|approximat|estimate|precision|digits)", re.IGNORECASE)
 EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
-    r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
+    r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$|on |in )|"
     r"\ball (?:the |its )?(?:digits|decimals)\b|"
     r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|"
     r"\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
@@ -55,9 +55,11 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
     if not several_fail(item) or not ("." in item.question or any(
             "." in made.result for row in item.rows for made in row.made)):
         return None
+    # Where the question has no decimals the tools count what it asks for.
+    question = item.question if "." in item.question else item.question.replace("ow many", "")
     texts = [text for text in map(_bare, _parts(item))
              if text[-1:].isdigit() and golds.number(text) is not None
-             and _may_not_be_rounded(item.question, text)]
+             and _may_not_be_rounded(question, text)]
     record = kept(item) if texts else ""
     decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
     for text in dict.fromkeys(texts):
@@ -68,6 +70,28 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
                 rows = _saying(item, lambda row, other=other: other in _numbers(row))
                 if rows:
                     return Found(text, longer, rows)
+    return None
+
+
+_OF_DIGITS = re.compile(r"\bdigits?\b|\brevers|\bswap|\bpalindrom|\brearrang|\banagram", re.I)
+
+
+def swapped_digits(item: Item) -> Found | None:
+    """A number in a gold of words or of actions that stands nowhere in the record, which has one of
+    the same digits that most models say and are failed for."""
+    if not several_fail(item) or _OF_DIGITS.search(item.question):
+        return None
+    odd = [text for part in _parts(item) for text in map(_bare, _NUMBER.findall(part))
+           if len(text) > 1 and (len(part.split()) > 2 or isinstance(item.expected, dict | list))]
+    numbers = set(map(_bare, _NUMBER.findall(kept(item)))) if odd else set()
+    for text in odd:
+        if _fraction(text) in map(_fraction, numbers):
+            continue
+        for other in sorted(numbers):
+            if sorted(other) == sorted(text):
+                value = _fraction(other)
+                if rows := _saying(item, lambda row, value=value: value in _numbers(row)):
+                    return Found(text, other, rows)
     return None
 
 
@@ -89,8 +113,9 @@ def _may_not_be_rounded(question: str, gold: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """A number without its currency and the commas between thousands."""
-    return re.sub(r"^[$€£]\s?|,(?=\d{3}\b)", "", text.strip()).replace("−", "-").rstrip(",")
+    """A number without its currency or unit and the commas between thousands."""
+    return re.sub(r"^[$€£]\s?|,(?=\d{3}\b)|(?<=\d) ?(?:[a-z]{1,3}|°[CF]|%)\Z", "", text.strip()
+                  ).replace("−", "-").rstrip(",")
 
 
 def _fraction(text: str) -> Fraction:
