@@ -246,6 +246,33 @@ def refused(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+def refused_anyhow(item: Item, whole: Whole) -> Fault | None:
+    """An expected call was made just as it is expected and its tool refused it, each time; or it
+    has an argument that is null. Models that agree made it otherwise, it worked, and they fail."""
+    for name, given in _calls(item.expected):
+        mine = [(row, made) for row in item.rows if row.outcome != "unjudged"
+                for made in row.made if made.tool == name and isinstance(made.arguments, dict)]
+        same = [_is_refused(made) for _, made in mine if made.arguments == given]
+        works = {id(made): made.arguments for _, made in mine if made.arguments != given
+                 and not _is_refused(made)}
+        blank = None in given.values() and not same
+        for other in works.values() if same and all(same) or blank else ():
+            rows = [row for row, made in mine if id(made) in works and made.arguments == other]
+            if agreed(item, rows) and other.keys() >= given.keys():
+                return Fault("A tool refuses the call that is expected; the one that most failing "
+                             "datapoints make works.", sides(item, item.expected, variant(
+                                 "made", f"{name} {normal.written(other)}", rows)), rows)
+    return None
+
+
+_NO = re.compile(r"\W*(?:error|fehler|erreur|errore|rejected|refused|denied|invalid|unknown|"
+                 r"abgelehnt|rechazad|refus|not found|no such|missing|cannot|4\d\d\b)", re.I)
+
+
+def _is_refused(made: Made) -> bool:
+    return shell.failed(made) or bool(_NO.match(made.result))
+
+
 def key_too_many(item: Item, whole: Whole) -> Fault | None:
     """The gold has a key beside those that the question allows alone, and the answers of most
     models have just these; nobody passed."""
@@ -278,4 +305,5 @@ def _only_keys(question: str) -> set[str]:
 
 
 RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused),
+         ("gold_refused_anyhow", refused_anyhow),
          ("gold_key_forbidden", key_too_many))

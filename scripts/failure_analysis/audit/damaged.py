@@ -16,6 +16,7 @@ from failure_analysis.audit import (
     golds,
     misprints,
     normal,
+    recorded,
     required,
 )
 from failure_analysis.audit.candidates import Candidate, candidate, variant
@@ -146,6 +147,10 @@ def is_garbled(text: str) -> bool:
 def _in_question(item: Item, whole: Whole) -> Fault | None:
     """The question says its answer."""
     gold = golds.plain(item.expected)
+    leak = re.compile(rf"(?:expected|answer|gold|solution|key)[_\W]{{1,3}}{re.escape(gold)}(?!\w)",
+                      re.I) if gold and len(gold) > 3 else None
+    if leak and any(leak.search(made.result) for row in item.rows for made in row.made):
+        return Fault("A tool shows the answer under that name.", sides(item, gold))
     if gold is None and isinstance(item.expected, dict | list):
         if golds.states_json(item.question, item.expected):
             return Fault("The question says its own answer.", sides(item, item.expected),
@@ -207,8 +212,9 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
         return Fault("What is expected has fewer decimals than the question demands; who gives "
                      "these fails.", sides(item, gold), rows)
     if rows := _avoid(item):
-        return Fault("What is expected is what the question forbids; most failing answers avoid it.",
-                     sides(item, item.expected, variant("failed", rows[0].answer, rows)), rows)
+        return Fault("What is expected is what the question forbids; most failing answers do not "
+                     "have it.", sides(item, item.expected, variant(
+                         "failed", rows[0].answer, rows)), rows)
     odd = _oddly_broken(whole, task)
     found = demands.of(item.question, gold) if gold is not None and odd else ()
     for demand in found:
@@ -226,8 +232,9 @@ def _avoid(item: Item) -> list[Seen]:
     gold, or a point of it that does not forbid it too, has."""
     name = demands.forbidden(item.question) if any(
         row.outcome == "fail" for row in item.rows) else None
+    has = re.compile(name.pattern.removesuffix(r"(?!\w)"), re.I) if name else None
     rows = [row for row in item.rows if row.outcome != "unjudged"
-            and not name.search(row.answer)] if name and any(
+            and not has.search(row.answer)] if has and any(
                 name.search(text) and not _NOT.search(text) for text in item.texts
                 or [golds.plain(item.expected) or ""]) else []
     return rows if agreed(item, rows) else []
@@ -293,7 +300,13 @@ def _whole_forbidden(item: Item) -> str:
         return f"{count[1]} values are asked for and {len(gold)} are expected."
     numbers = [fraction(text) for text in numbers_of(gold)] if isinstance(gold, list) else []
     order = {word.lower() for word in re.findall(
-        r"\b(ascending|descending) order\b", question, re.IGNORECASE)} if len(numbers) > 2 else ()
+        r"\b(ascending|descending)\b", question, re.IGNORECASE)}
+    lines = next((text.split() for text in item.texts if text.count("\n") > 1), [])
+    if len(order) == 1 and len(lines) > 2 and lines == sorted(
+            lines, reverse="ascending" in order) != lines[::-1] and "\n".join(
+                lines[::-1]) in recorded.kept(item):
+        return "What is expected is not in the order that the question asks for."
+    order = order if len(numbers) > 2 else set()
     if len(order) == 1 and Counter(numbers) == Counter(map(fraction, DECIMAL.findall(question))) \
             and numbers != sorted(numbers, reverse="descending" in order):
         return "What is expected is not in the order that the question asks for."

@@ -32,7 +32,8 @@ _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: le
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
-_BY_ITSELF = frozenset(("length", "probability", "without", "signs of", "lines"))  # say by themselves that they are of the answer
+# These say by themselves that they are of the answer.
+_BY_ITSELF = frozenset(("length", "probability", "without", "signs of", "lines"))
 
 
 def of(question: str, gold: str) -> Iterator[Demand]:
@@ -331,9 +332,9 @@ def _probability(sentence: str, gold: str) -> bool | None:
 
 
 _WITHOUT = re_compile(
-    r"\b(?i:without(?: using| naming| mentioning| saying| any| a| the)*|(?:do not|don['’]t|must "
-    r"not|may not|never) (?:use|contain|include|answer|say|name|mention|write)(?: with| any| a| an| "
-    r"the)*|avoid(?:ing)?(?: any| the| using)*|must be free of) "
+    r"\b(?i:without(?: using| naming| mentioning| saying| any| a| the)*|(?:do not|don['’]t|"
+    r"must not|may not|never) (?:use|contain|include|answer|say|name|mention|write)"
+    r"(?: with| any| a| an| the)*|avoid(?:ing)?(?: any| the| using)*|must be free of) "
     r"(?:(?:the |a )?(?:words?|letters?|signs?|characters?|functions?|keywords?|operators?|"
     r"methods?|names?|brands?|labels?) )?(?:(lookarounds?|lookaheads?|lookbehinds?)|"
     r"([`'\"“‘])(?P<quoted>[^`'\"”’\n]{1,30})[`'\"”’]|(?P<capitals>[A-Z]{4,}(?: BY)?)\b)")
@@ -359,8 +360,8 @@ def _without(sentence: str, gold: str) -> bool | None:
 
 _CHARS = re_compile(
     r"\b(?:only|just|solely|nothing but)(?: of)? ((?:(?:,|;| |\band\b|\bor\b)*(?:[a-z]-[a-z]|"
-    r"[A-Z]-[A-Z]|0-9|digits?|hyphens?|dashes|underscores?|dots|(?:(?:upper|lower)-?case |small |capital )?"
-    r"letters)\b)+)", re.IGNORECASE)
+    r"[A-Z]-[A-Z]|0-9|digits?|hyphens?|dashes|underscores?|dots|"
+    r"(?:(?:upper|lower)-?case |small |capital )?letters)\b)+)", re.IGNORECASE)
 _CLASSES = {"digit": "0-9", "hyphen": "-", "dash": "-", "underscor": "_", "dot": ".", "0-9": "0-9"}
 
 

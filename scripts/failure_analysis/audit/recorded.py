@@ -56,7 +56,8 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
             "." in made.result for row in item.rows for made in row.made)):
         return None
     # Where the question has no decimals the tools count what it asks for.
-    question = item.question if "." in item.question else item.question.replace("ow many", "")
+    question = item.question if _DECIMAL.search(item.question) \
+        else item.question.replace("ow many", "")
     texts = [text for text in map(_bare, _parts(item))
              if text[-1:].isdigit() and golds.number(text) is not None
              and _may_not_be_rounded(question, text)]

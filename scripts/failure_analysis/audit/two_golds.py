@@ -6,7 +6,7 @@ from typing import Any
 from failure_analysis.audit import arguments, golds, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.items import question_key
 from failure_analysis.audit.whole import Whole
@@ -33,10 +33,11 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
         and not _OF_A_STATE.search(item.question) and all(
         isinstance(gold, dict) and required.required(gold) == [] and golds.plain(gold) is not None
         for gold in others.values())
-    if not asks_alone and any(row.made for row in item.rows) \
+    sure = _is_named_so(item, others) or _agree_on(item, others)
+    if not sure and not asks_alone and any(row.made for row in item.rows) \
             and not _is_in_the_words(item, others):
         return None
-    is_talk = not asks_alone and any(row.spoken for row in item.rows)
+    is_talk = not sure and not asks_alone and any(row.spoken for row in item.rows)
     if is_talk and (words < 8 or not re.search(r"\d", item.question)
                     or golds.plain(item.expected) is not None):
         return None
@@ -51,6 +52,24 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
     names = [variant(f"item {place}", ident) for place, (ident, _) in enumerate(differing, 2)]
     return Fault(f"{len(differing) + 1} items or contents ask this in the same words and expect "
                  "different answers.", sides(item, item.expected, *said, *names))
+
+
+def _is_named_so(item: Item, others: dict[tuple[str, str], Any]) -> bool:
+    """Whether one of the others has this item's name: one item whose gold changed."""
+    name = golds.name_key(item.ident)
+    return sum(golds.name_key(ident) == name for ident, _ in others) > 1
+
+
+def _agree_on(item: Item, others: dict[tuple[str, str], Any]) -> bool:
+    """Whether models that agree are failed here for what another item expects, and nobody passes
+    with it."""
+    for other in others.values():
+        text = golds.plain(other)
+        if text and not _same(item.expected, other) and agreed(item, [
+                row for row in item.rows if row.outcome != "unjudged"
+                and alike(final(row.answer), text, "")]):
+            return True
+    return False
 
 
 def _is_in_the_words(item: Item, others: dict[tuple[str, str], Any]) -> bool:
