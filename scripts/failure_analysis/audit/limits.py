@@ -155,7 +155,8 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
 
 _KEYED = re.compile(
     r"[\"'`](?P<key>\w+)[\"'`](?:\W{1,3}(?:must|has to|should|is|are|shall|a number)\b"
-    r"[^.;\n]{0,40}?\b(?:between|from|in)? ?\[?(?P<a>-?\d+(?:\.\d+)?) ?(?:and|to|,|-|–) ?(?P<b>-?\d+(?:\.\d+)?)|"
+    r"[^.;\n]{0,40}?\b(?:between|from|in)? ?\[?(?P<a>-?\d+(?:\.\d+)?) ?(?:and|to|,|-|–) ?"
+    r"(?P<b>-?\d+(?:\.\d+)?)|"
     r"\W{1,3}\{[^{}]*\"minimum\": ?(?P<low>-?[\d.]+)[^{}]*\"maximum\": ?(?P<high>-?[\d.]+))")
 
 
