@@ -234,8 +234,8 @@ def checked_otherwise(item: Item, whole: Whole) -> Fault | None:
     one that differs from it in one sign, or has another number behind the name of its field; models
     that agree do what the question says and are failed for it."""
     gold = item.expected
-    if not isinstance(gold, dict | list) or golds.wants_number(item.question) or required.required(gold) or not recorded.several_fail(item) \
-            or not (record := recorded.kept(item)):
+    if not isinstance(gold, dict | list) or golds.wants_number(item.question) \
+            or required.required(gold) or not recorded.several_fail(item) or not (record := recorded.kept(item)):
         return None
     named = list(dict.fromkeys(token.strip(".:!?") for token in _PRESCRIBED.findall(item.question)))
     for key, value in _fields(item.expected):
