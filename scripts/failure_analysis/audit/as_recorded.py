@@ -6,7 +6,7 @@ import html
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from failure_analysis.audit import allowed, golds, normal, recorded, required
@@ -25,9 +25,8 @@ _LONGEST = 400
 _AS_IT_STANDS = re.compile(
     r"\bexact|\bverbatim|\bunchanged|\bliteral|\bcop(?:y|ied)\b|\bquote\b|\bword for word|"
     r"\bas (?:is|it is|they are|it stands|written|printed|shown|listed|given|spelled|in the)\b|"
-    r"\bwith (?:its|the|their|all) (?:sign|digits|decimals|accents|marks)\b|"
-    r"\bunmodified|\buntouched|\bwörtlich|\bgenau wie|\bunverändert|\btal cual|\btextual|"
-    r"\btel(?:le)? quel|\bmot à mot", re.I)
+    r"\bwith (?:its|the|their|all) (?:sign|digits|decimals|accents|marks)\b|\bwörtlich|"
+    r"\bgenau wie|\bunverändert|\btal cual|\btextual|\btel(?:le)? quel|\bmot à mot", re.I)
 _ALL_OF_IT = re.compile(r"\bfull\b|\bcomplete\b|\bwhole\b|\bentire|\bunchanged|\bvollständig|"
                         r"\bcompleto|\bcomplet\b", re.I)
 # That something else is wanted than what stands there.
@@ -48,65 +47,68 @@ _NULLS = ("null", "none", "na", "n/a", "nan", "nil", "~")
 
 def otherwise(item: Item, whole: Whole) -> Fault | None:
     """A value of the gold stands nowhere in the record, and is one of it spoilt, which models that
-    agree say as it stands there and are failed for."""
-    if not recorded.several_fail(item) or not (
-            record := plain(recorded.kept(item))):
-        return None
-    for place in allowed.places(item):
+    agree, or one where it is wanted as it stands, say so and are failed for."""
+    record = plain(recorded.kept(item)) if recorded.several_fail(item) else ""
+    for place in allowed.places(item) if record else ():
+        gold = plain(place.gold)
         said = {text for _, text in place.said if text != place.gold and len(text) <= _LONGEST
-                and _stands(text, record)} - {*place.passed}
-        for text in sorted(said, key=len, reverse=True):
-            if is_spoilt(text, plain(place.gold), item.question, record):
-                rows = [row for row, other in place.said if _stands(text, other)]
-                if agreed(item, rows) or rows and _AS_IT_STANDS.search(item.question):
-                    return Fault("A value of what is expected is one of the question or of a "
-                                 "result, spoilt; most failing answers have it as it stands there.",
-                                 sides(item, item.expected, variant(
-                                     "spoilt", f"{text} → {place.gold}"),
-                                     variant("failed", rows[0].answer, rows)), rows)
+                and (_stands(text, record) or _of_thousands(text, gold) and gold in record)}
+        for text in sorted(said - {*place.passed}, key=len, reverse=True):
+            rows = [row for row, other in place.said if _stands(text, other)]
+            if (agreed(item, rows) or _AS_IT_STANDS.search(item.question)) \
+                    and is_spoilt(text, gold, item.question, record):
+                return _fault("A value of what is expected is one of the question or of a result, "
+                              "spoilt; most failing answers have it as it stands there.", item,
+                              rows, f"{text} → {gold}")
     return None
+
+
+def _fault(what: str, item: Item, rows: list[Seen], other: str = "") -> Fault:
+    return Fault(what, sides(item, item.expected, variant("spoilt", other or rows[0].answer, rows)),
+                 rows)
 
 
 def is_spoilt(text: str, gold: str, question: str, record: str) -> bool:
     """Whether a gold is a text of the record that was spoilt, and not what the question may want to
     be made of it."""
+    if _of_thousands(text, gold):
+        return True
     if not gold.strip() or _stands(gold, record.replace(text, "\0")) or _CHANGED.search(question):
         return False
     if _is_read(text, gold) or _is_in_other_signs(text, gold):
         return True
-    if alike(text, gold, ""):
-        return False
-    if gold in text:
-        return bool(_ALL_OF_IT.search(question)) or _is_cut(text, gold)
+    if alike(text, gold, "") or gold in text and _ALL_OF_IT.search(question):
+        return not alike(text, gold, "")
     words = [set(re.findall(r"\w+", one.casefold())) for one in (text, gold)]
-    return bool(_AS_IT_STANDS.search(question)) and bool(words[0] & words[1]) or _is_cut(text, gold)
+    return _is_cut(text, gold) or gold not in text and bool(words[0] & words[1]) \
+        and bool(_AS_IT_STANDS.search(question))
+
+
+def _of_thousands(text: str, gold: str) -> bool:
+    """Whether a gold is a whole number whose point parts thousands."""
+    return gold.replace(".", "") == text and re.fullmatch(r"[1-9]\d?\d?\.\d{3}", gold) is not None
 
 
 def _stands(text: str, record: str) -> bool:
     """Whether a text stands in another one, not within a word."""
-    if text not in record:
-        return False
-    before, after = (r"(?<!\w)" if text[0].isalnum() else "", r"(?!\w)" if text[-1].isalnum()
-                     else "")
-    return re.search(f"{before}{re.escape(text)}{after}", record) is not None
+    return text in record and re.search(
+        (r"(?<!\w)" if text[:1].isalnum() else "") + re.escape(text)
+        + (r"(?!\w)" if text[-1:].isalnum() else ""), record) is not None
 
 
 def _is_in_other_signs(text: str, gold: str) -> bool:
     """Whether a gold is a text with its escapes, entities or tags read, its signs or accents
     dropped, masked, or with another digit or letter in one place."""
-    if gold.translate(_ESCAPES) == text or html.unescape(text) == gold != text:
+    if gold.translate(_ESCAPES) == text or html.unescape(text) == gold != text \
+            or "<" in text and re.sub(r"<[^<>]*>", " ", text).split() == gold.split():
         return True
-    if "<" in text and re.sub(r"<[^<>]*>", " ", text).split() == gold.split():
-        return True
-    if mask := _MASK.search(gold) if not _MASK.search(text) else None:
-        parts = map(re.escape, _MASK.split(gold))
-        return mask is not None and re.fullmatch(".+".join(parts), text, re.S) is not None
+    if _MASK.search(gold) and not _MASK.search(text):
+        return re.fullmatch(".+".join(map(re.escape, _MASK.split(gold))), text, re.S) is not None
+    same = bool(alike(text, gold, ""))
     if _letters(text) == _letters(gold) != "" and len(gold) <= len(text) and (
-            not alike(text, gold, "") or " " not in text and re.search(r"[\d_-]", text)):
+            not same or " " not in text and re.search(r"[\d_-]", text)):
         return True
-    if alike(text, gold, ""):
-        return False
-    return len(text) == len(gold) > 5 and " " not in text and one_off(text, gold)
+    return not same and len(text) == len(gold) > 5 and " " not in text and one_off(text, gold)
 
 
 def _letters(text: str) -> str:
@@ -121,36 +123,31 @@ def _is_cut(text: str, gold: str) -> bool:
     same = next((at for at, (a, b) in enumerate(zip(full, short, strict=False)) if a != b),
                 len(short))
     rest = short[same:].lstrip()
-    if not same or len(short) >= len(full) or not full.endswith(rest):
-        return False
     gone = full[same:len(full) - len(rest)].lstrip()
-    return bool(gone) and (gone[0] in _SIGNS or not rest and short[-1] in ",;:|/-")
+    return same > 0 and len(short) < len(full) and full.endswith(rest) and bool(gone) and (
+        gone[0] in _SIGNS or not rest and short[-1] in ",;:|/-")
 
 
 def _is_read(text: str, gold: str) -> bool:
     """Whether a gold is what a program reads where a text stands that looks like a number, a truth
     value or nothing."""
     low, found = text.casefold(), gold.casefold()
-    if low in _TRUTH:
-        return found == _TRUTH[low]
-    if low in _NULLS:
-        return found != low and found in _NULLS
-    forms = recorded.as_number(text) if len(text) < 40 else set()
-    if text.isdigit() and 4 < len(text) < 40:
-        value = int(text)
-        forms |= {str(min(value, limit)) for bits in (8, 15, 16, 31, 32, 63, 64)
-                  for limit in (2**bits - 1,)} | {str(value % 2**32)}
-        if re.fullmatch(r"[\d.]+e\+\d+", found) and abs(value - float(found)) < value / 1e12:
-            return True
+    if low in _TRUTH or low in _NULLS:
+        return found == _TRUTH.get(low) or low in _NULLS and found != low and found in _NULLS
+    if len(text) > 40 or not text[:1].isdigit():
+        return False
+    forms = recorded.as_number(text)
     if re.fullmatch(r"\d+\.\d*0", text):
         forms.add(str(float(text)))
-    if re.fullmatch(r"0[0-7]+", text):
-        forms.add(str(int(text, 8)))
-    if re.fullmatch(r"0x[0-9a-f]+", low):
-        forms.add(str(int(low, 16)))
+    if re.fullmatch(r"0[0-7]+|0x[0-9a-f]+", low):
+        forms.add(str(int(low, 16 if "x" in low else 8)))
     if clock := re.fullmatch(r"(\d\d?):([0-5]\d)", text):
         minutes = 60 * int(clock[1]) + int(clock[2])
         forms |= {str(minutes), str(minutes / 1440)}
+    if text.isdigit() and len(text) > 4:
+        forms |= {str(min(int(text), 2**bits - 1)) for bits in (8, 15, 16, 31, 32, 63, 64)}
+        return found in forms - {low} or re.fullmatch(r"[\d.]+e\+\d+", found) is not None \
+            and abs(int(text) - float(found)) < int(text) / 1e12
     return found in forms - {low}
 
 
@@ -166,105 +163,88 @@ def listed_otherwise(item: Item, whole: Whole) -> Fault | None:
         value := normal.parsed(normal.unfenced(final(row.answer) or row.answer)), list)]
     record = recorded.kept(item) if said else ""
     for _, other in said:
-        if other == gold or not all(_stands(normal.written(one), record) for one in other):
-            continue
-        rows = [row for row, value in said if value == other]
-        if agreed(item, rows) and (what := _of_list(*(
-                [normal.written(one) for one in some] for some in (other, gold)), item.question)):
-            return Fault(f"The list that is expected is the one of most failing answers {what}.",
-                         sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+        rows = [row for row, value in said if value == other != gold]
+        texts = [[normal.written(one) for one in some] for some in (other, gold)]
+        if agreed(item, rows) and all(_stands(one, record) for one in texts[0]) and (
+                what := _of_list(*texts, item.question)):
+            return _fault(f"The list that is expected is that of most failing answers {what}.",
+                          item, rows)
     return None
 
 
 _SORTED = re.compile(r"\balphabet|\bascend|\bdescend|\bsort|\brank|\blargest|\bsmallest|"
                      r"\b(?:low|high|old|new|long|short)est|\bincreas|\bdecreas|\brevers", re.I)
 _IN_ORDER = re.compile(r"\border\b|\bsequence\b|\breihenfolge|\borden\b|\bordre\b", re.I)
-_ONCE = re.compile(r"\bdistinct|\bunique|\bdifferent|\bwithout\b|\bdedup|\bset of\b", re.I)
-_EACH_ONCE = re.compile(r"\b(?:each|every|all)\b[^.;]{0,40}\bonce\b|\bpermutation|\bdistinct|"
-                        r"\bunique|\bdifferent\b", re.I)
+_ONCE = re.compile(r"\bdistinct|\bunique|\bdifferent|\bwithout\b|\bdedup|\bset of\b|"
+                   r"\b(?:each|every|all)\b[^.;]{0,40}\bonce\b|\bpermutation", re.I)
 _JUST = re.compile(r"\b(?:exactly|just|only|the) (two|three|four|five|six|seven|eight|\d{1,2})\b",
                    re.I)
 
 
 def _of_list(full: list[str], gold: list[str], question: str) -> str:
     """How a list was spoilt; blank where it may be what is asked for."""
-    if any(one.strip() in ("...", "…") for one in gold) and len(gold) <= len(full) + 1 \
-            and {*gold} - {"...", "…"} <= {*full}:
+    if {*gold} & {"...", "…"} and {*gold} - {"...", "…"} <= {*full}:
         return "with an ellipsis in it"
-    if len(gold) != len(full):
-        letters = [_letters(re.sub(r"\b(?:and|und|y|e|et|en|og|och)\b", "", " ".join(some)))
-                   for some in (full, gold)]
-        if letters[0] == letters[1]:
-            return "split at other places"
-        found = _JUST.search(question)
-        if found and len(full) == (COUNT.get(found[1].lower()) or int(found[1])) < len(gold) \
-                and {*full} <= {*gold}:
-            return "with more members than are asked for"
-        return "without what repeats" if not _ONCE.search(question) and len(full) > len(gold) \
-            and sorted(gold) == sorted({*full}) else ""
-    if Counter(full) == Counter(gold):
-        return "in another order than the question's" if gold in (
-            sorted(full), sorted(full, reverse=True)) and _IN_ORDER.search(question) \
-            and not _SORTED.search(question) else ""
-    return "with one of them twice" if _EACH_ONCE.search(question) \
-        and len({*full}) == len(full) > len({*gold}) and {*gold} <= {*full} else ""
-
-
-def key_otherwise(item: Item, whole: Whole) -> Fault | None:
-    """A key of the gold stands nowhere in the question, which names one of the same letters, and
-    models that agree have that one and are failed for it."""
-    gold = normal.parsed(item.expected) if isinstance(item.expected, str) else item.expected
-    if not isinstance(gold, dict) or not recorded.several_fail(item):
-        return None
-    odd = {_letters(key).casefold(): key for key in gold if isinstance(key, str)
-           and key not in item.question}
-    rows = [row for row in item.rows if row.outcome != "unjudged" and odd and any(
-        _letters(key).casefold() in odd and key not in gold and _stands(key, item.question)
-        for key in allowed.object_of(row))]
-    return Fault("A key of what is expected is spelt otherwise than the question names it.",
-                 sides(item, gold, variant("failed", rows[0].answer, rows)), rows) \
-        if agreed(item, rows) else None
+    letters = [_letters(re.sub(r"\b(?:and|und|y|e|et|en|og|och)\b", "", " ".join(some)))
+               for some in (full, gold)]
+    if len(gold) != len(full) and letters[0] == letters[1]:
+        return "split at other places"
+    found = _JUST.search(question)
+    if found and len(full) == (COUNT.get(found[1].lower()) or int(found[1])) < len(gold) \
+            and {*full} <= {*gold}:
+        return "with more members than are asked for"
+    once, repeats = _ONCE.search(question), len({*full}) < len(full)
+    if not once and repeats and sorted(gold) == sorted({*full}):
+        return "without what repeats"
+    if Counter(full) == Counter(gold) and gold in (sorted(full), sorted(full, reverse=True)) \
+            and _IN_ORDER.search(question) and not _SORTED.search(question):
+        return "in another order than the question's"
+    return "with one of them twice" if once and not repeats and len(full) == len(gold) > len(
+        {*gold}) and {*gold} <= {*full} else ""
 
 
 _PRESCRIBED = re.compile(r"\b\d{1,4} [^\W\d_]{2,}|[^\s'\"`,;()\[\]{}<>=“”‘’]{3,}")
 
 
 def checked_otherwise(item: Item, whole: Whole) -> Fault | None:
-    """A check or rubric wants a name that stands nowhere in the record, and the question prescribes
-    one that differs from it in one sign, or has another number behind the name of its field; models
-    that agree do what the question says and are failed for it."""
-    gold = item.expected
+    """A check, a rubric or a key of the gold is a name that stands nowhere in the record, and the
+    question prescribes one that differs from it in one sign, or another number behind the name of
+    its field; models that agree do what the question says and are failed for it."""
+    gold = normal.parsed(item.expected) if isinstance(item.expected, str) else item.expected
     if not isinstance(gold, dict | list) or golds.wants_number(item.question) \
-            or required.required(gold) or not recorded.several_fail(item) or not (record := recorded.kept(item)):
+            or required.required(gold) or not recorded.several_fail(item):
         return None
-    named = list(dict.fromkeys(token.strip(".:!?") for token in _PRESCRIBED.findall(item.question)))
-    for key, value in _fields(item.expected):
-        if key in golds.ANSWERS or len(value) > _LONGEST:
+    named, low = [token.strip(".:!?") for token in _PRESCRIBED.findall(item.question)], None
+    for key, token, is_meant in _wanted(gold):
+        bare = token.strip(".:!?").casefold()
+        low = recorded.kept(item).casefold() if low is None else low
+        if bare in item.question.casefold() or bare in low and key not in item.question:
             continue
-        for token in _PRESCRIBED.findall(value):
-            bare = token.strip(".:!?").casefold()
-            if bare in item.question.casefold() or bare in record.casefold() and key not in \
-                    item.question:
-                continue
-            for other in named:
-                if len(other) > 2 and _is_meant(token, other, key, item.question):
-                    rows = [row for row in item.rows if row.outcome != "unjudged" and any(
-                        _stands(other, text) for text in _texts(row))]
-                    if agreed(item, rows):
-                        return Fault("A check wants another name or number than the question "
-                                     "prescribes.", sides(item, item.expected, variant(
-                                         "prescribed", f"{other} → {token}")), rows)
+        for other in (one for one in named if len(one) > 2 and is_meant(token, one, key,
+                                                                        item.question)):
+            rows = [row for row in item.rows if row.outcome != "unjudged" and any(
+                _stands(other, text) for text in (row.answer[:2_000], *(
+                    text for made in row.made for text in golds.scalars(made.arguments))))]
+            if low and agreed(item, rows):
+                return _fault("A check or a key of what is expected is another name or number than "
+                              "the question prescribes.", item, rows, f"{other} → {token}")
     return None
 
 
-def _fields(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """(its key, text) of each text and number of a gold."""
-    if isinstance(value, dict | list):
-        for name, inner in value.items() if isinstance(value, dict) else ((key, one)
-                                                                          for one in value):
-            yield from _fields(inner, str(name))
-    elif isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield key, str(value)
+def _wanted(value: Any, key: str = "") -> Iterator[tuple[str, str, Callable[..., bool]]]:
+    """(its key, a part of it, what makes another one the one that is meant) of each short text and
+    number of a gold, and of each of its keys."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield "", str(name), lambda one, other, *_: _letters(one).casefold() == _letters(
+                other).casefold()
+            yield from _wanted(inner, str(name))
+    elif isinstance(value, list):
+        for one in value:
+            yield from _wanted(one, key)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool) \
+            and key not in golds.ANSWERS and len(str(value)) <= _LONGEST:
+        yield from ((key, token, _is_meant) for token in _PRESCRIBED.findall(str(value)))
 
 
 def _is_meant(token: str, other: str, key: str, question: str) -> bool:
@@ -278,18 +258,11 @@ def _is_meant(token: str, other: str, key: str, question: str) -> bool:
             return bool(re.search(rf"\b{re.escape(key)}\W{{1,3}}{other}\b", question, re.I))
         return any(len(one) == len(other) and one_off(one, other)
                    for one in re.findall(r"\d{4,}", token))
-    part, mine = (re.split(r"(?<=\d)/|//", one)[0] for one in (token, other))
     if other.isalpha() and not re.search(rf"[\"'`“‘]{other}[\"'`”’]", question):
         return False
-    return len(mine) > 5 and (_letters(part).casefold() == _letters(mine).casefold()
-                              or one_off(part, mine) and not part.isdigit())
-
-
-def _texts(row: Seen) -> Iterator[str]:
-    yield row.answer[:2_000]
-    for made in row.made:
-        yield from golds.scalars(made.arguments)
+    return len(other) > 5 and (_letters(token).casefold() == _letters(other).casefold()
+                               or one_off(token, other))
 
 
 RULES = (("gold_spoilt", otherwise), ("gold_list_spoilt", listed_otherwise),
-         ("gold_key_otherwise", key_otherwise), ("check_otherwise", checked_otherwise))
+         ("check_otherwise", checked_otherwise))

@@ -359,23 +359,18 @@ def _without(sentence: str, gold: str) -> bool | None:
 
 
 _CHARS = re_compile(
-    r"\b(?:only|just|solely|nothing but)(?: of)? ((?:(?:,|;| |\band\b|\bor\b)*(?:[a-z]-[a-z]|"
-    r"[A-Z]-[A-Z]|0-9|digits?|hyphens?|dashes|underscores?|dots|"
-    r"(?:(?:upper|lower)-?case |small |capital )?letters)\b)+)", re.IGNORECASE)
-_CLASSES = {"digit": "0-9", "hyphen": "-", "dash": "-", "underscor": "_", "dot": ".", "0-9": "0-9"}
+    r"\b(?:only|just|nothing but)(?: of)? ((?:(?:,| |\band\b|\bor\b)*(?:[a-z]-[a-z]|0-9|digits?|"
+    r"hyphens?|dashes|underscores?|dots|(?:lower-?case |small )?letters)\b)+)", re.IGNORECASE)
+_CLASSES = (("digit", "0-9"), ("0-9", "0-9"), ("hyphen", "-"), ("dash", "-"), ("underscore", "_"),
+            ("dot", "."), ("a-z", "a-z"), ("letter", "a-zA-Z"))
 
 
 def _chars(sentence: str, gold: str) -> bool | None:
     """Of no other signs than the question allows, where it is one word."""
     found = _CHARS.search(sentence)
-    parts = re.findall(r"[\w-]+", found[1]) if found else []
-    if len(parts) < 2 or not re.fullmatch(r"[\w.-]+", gold):
-        return None
-    named = "".join(next((signs for name, signs in _CLASSES.items() if part.lower().startswith(
-        name)), part if part[1:2] == "-" else "a-zA-Z" if "letter" in part else "")
-        for part in parts)
-    return re.fullmatch("[" + re.sub(r"-(?![a-zA-Z9])|(?<![a-zA-Z0])-", r"\-", named) + "]+",
-                        gold) is not None
+    named = [signs for name, signs in _CLASSES if found and name in found[1]]
+    return re.fullmatch(rf"(?:[{']|['.join(named)}])+", gold) is not None \
+        if len(named) > 1 and re.fullmatch(r"[\w.-]+", gold) else None
 
 
 _A_LINE = re_compile(r"\b(?:one|each|every)\b[^.;]{0,30} (?:per|on (?:a|its own|one|each)) "
