@@ -105,6 +105,8 @@ def _is_in_other_signs(text: str, gold: str) -> bool:
     if _MASK.search(gold) and not _MASK.search(text):
         return re.fullmatch(".+".join(map(re.escape, _MASK.split(gold))), text, re.S) is not None
     same = bool(alike(text, gold, ""))
+    if golds.number(text) is not None and "." in text:  # without its point another amount
+        return text.lstrip("+-") == gold
     if _letters(text) == _letters(gold) != "" and len(gold) <= len(text) and (
             not same or " " not in text and re.search(r"[\d_-]", text)):
         return True

@@ -154,8 +154,8 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
 
 
 _KEYED = re.compile(
-    r"[\"'`](?P<key>\w+)[\"'`]\W{1,3}(?:(?:must|has to|should|is|are|shall|a number)\b[^.;\n]{0,40}?"
-    r"(?P<a>-?\d+(?:\.\d+)?) ?(?:and|to|,|-|–) ?(?P<b>-?\d+(?:\.\d+)?)|"
+    r"[\"'`](?P<key>\w+)[\"'`]\W{1,3}(?:(?:must|has to|should|is|are|shall|a number)\b"
+    r"[^.;\n]{0,40}?(?P<a>-?\d+(?:\.\d+)?) ?(?:and|to|,|-|–) ?(?P<b>-?\d+(?:\.\d+)?)|"
     r"[^{}]*\"minimum\": ?(?P<low>-?[\d.]+)[^{}]*\"maximum\": ?(?P<high>-?[\d.]+))")
 
 
