@@ -55,8 +55,8 @@ def otherwise(item: Item, whole: Whole) -> Fault | None:
                 and (_stands(text, record) or _of_thousands(text, gold) and gold in record)}
         for text in sorted(said - {*place.passed}, key=len, reverse=True):
             rows = [row for row, other in place.said if _stands(text, other)]
-            if (agreed(item, rows) or _AS_IT_STANDS.search(item.question)) \
-                    and is_spoilt(text, gold, item.question, record):
+            if len(rows) > len(place.passed) and is_spoilt(text, gold, item.question, record) \
+                    and (agreed(item, rows) or _AS_IT_STANDS.search(item.question)):
                 return _fault("A value of what is expected is one of the question or of a result, "
                               "spoilt; most failing answers have it as it stands there.", item,
                               rows, f"{text} → {gold}")
@@ -73,7 +73,9 @@ def is_spoilt(text: str, gold: str, question: str, record: str) -> bool:
     be made of it."""
     if _of_thousands(text, gold):
         return True
-    if not gold.strip() or _stands(gold, record.replace(text, "\0")) or _CHANGED.search(question):
+    rest = record if text in gold else record.replace(text, "\0")
+    spaceless = {"".join(one.split()).casefold() for one in (text, gold)}
+    if not gold.strip() or len(spaceless) < 2 or _stands(gold, rest) or _CHANGED.search(question):
         return False
     if _is_read(text, gold) or _is_in_other_signs(text, gold):
         return True
@@ -164,11 +166,13 @@ def listed_otherwise(item: Item, whole: Whole) -> Fault | None:
     said = [(row, value) for row in item.rows if row.outcome != "unjudged" and isinstance(
         value := normal.parsed(normal.unfenced(final(row.answer) or row.answer)), list)]
     record = recorded.kept(item) if said else ""
+    passed = sum(row.outcome == "pass" for row in item.rows)
     for _, other in said:
         rows = [row for row, value in said if value == other != gold]
         texts = [[normal.written(one) for one in some] for some in (other, gold)]
-        if agreed(item, rows) and all(_stands(one, record) for one in texts[0]) and (
-                what := _of_list(*texts, item.question)):
+        places = [record.find(one) for one in texts[0]]
+        if agreed(item, rows) and len(rows) > passed and -1 not in places and (
+                what := _of_list(*texts, item.question, places == sorted(places))):
             return _fault(f"The list that is expected is that of most failing answers {what}.",
                           item, rows)
     return None
@@ -183,8 +187,9 @@ _JUST = re.compile(r"\b(?:exactly|just|only|the) (two|three|four|five|six|seven|
                    re.I)
 
 
-def _of_list(full: list[str], gold: list[str], question: str) -> str:
-    """How a list was spoilt; blank where it may be what is asked for."""
+def _of_list(full: list[str], gold: list[str], question: str, in_order: bool) -> str:
+    """How a list, which may stand so in the record, was spoilt; blank where what is expected may
+    be what is asked for."""
     if {*gold} & {"...", "…"} and {*gold} - {"...", "…"} <= {*full}:
         return "with an ellipsis in it"
     letters = [_letters(re.sub(r"\b(?:and|und|y|e|et|en|og|och)\b", "", " ".join(some)))
@@ -198,8 +203,9 @@ def _of_list(full: list[str], gold: list[str], question: str) -> str:
     once, repeats = _ONCE.search(question), len({*full}) < len(full)
     if not once and repeats and sorted(gold) == sorted({*full}):
         return "without what repeats"
-    if Counter(full) == Counter(gold) and gold in (sorted(full), sorted(full, reverse=True)) \
-            and _IN_ORDER.search(question) and not _SORTED.search(question):
+    is_sorted = Counter(full) == Counter(gold) and gold in (
+        sorted(full), sorted(full, reverse=True))
+    if in_order and is_sorted and _IN_ORDER.search(question) and not _SORTED.search(question):
         return "in another order than the question's"
     return "with one of them twice" if once and not repeats and len(full) == len(gold) > len(
         {*gold}) and {*gold} <= {*full} else ""

@@ -155,8 +155,7 @@ def _is_meant(made: Made, call: Call, whole: Whole) -> bool:
     if shell.failed(made) or made.by != call.by or not isinstance(made.arguments, dict):
         return False
     if made.tool != call.name:
-        return call.name not in whole.tools and (_is_near(made.tool, call.name) or len(
-            call.arguments) > 1 and required.writes(call.name) and required.writes(made.tool)) \
+        return call.name not in whole.tools and _is_near(made.tool, call.name) \
             and arguments.same(call.arguments, made.arguments, "")
     odd, other = ([name for name in one if name not in two] for one, two in (
         (call.arguments, made.arguments), (made.arguments, call.arguments)))
