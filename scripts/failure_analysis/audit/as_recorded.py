@@ -52,7 +52,8 @@ def otherwise(item: Item, whole: Whole) -> Fault | None:
     for place in allowed.places(item) if record else ():
         gold = plain(place.gold)
         said = {text for _, text in place.said if text != place.gold and len(text) <= _LONGEST
-                and (_stands(text, record) or _of_thousands(text, gold) and gold in record)}
+                and (_stands(text, record)
+                     or _of_thousands(text, gold) and f"{float(gold):.3f}" in record)}
         for text in sorted(said - {*place.passed}, key=len, reverse=True):
             rows = [row for row, other in place.said if _stands(text, other)]
             if len(rows) > len(place.passed) and is_spoilt(text, gold, item.question, record) \
@@ -87,8 +88,9 @@ def is_spoilt(text: str, gold: str, question: str, record: str) -> bool:
 
 
 def _of_thousands(text: str, gold: str) -> bool:
-    """Whether a gold is a whole number whose point parts thousands."""
-    return gold.replace(".", "") == text and re.fullmatch(r"[1-9]\d?\d?\.\d{3}", gold) is not None
+    """Whether a gold is a whole number whose point parts thousands; zeros at its end are lost."""
+    return re.fullmatch(r"[1-9]\d?\d?\.\d{1,3}", gold) is not None \
+        and f"{float(gold):.3f}".replace(".", "") == text
 
 
 def _stands(text: str, record: str) -> bool:
@@ -211,7 +213,13 @@ def _of_list(full: list[str], gold: list[str], question: str, in_order: bool) ->
         {*gold}) and {*gold} <= {*full} else ""
 
 
-_PRESCRIBED = re.compile(r"\b\d{1,4} [^\W\d_]{2,}|[^\s'\"`,;()\[\]{}<>=“”‘’]{3,}")
+_PRESCRIBED = (re.compile(r"\b\d{1,4} [^\W\d_]{2,}"),
+               re.compile(r"[^\s'\"`,;()\[\]{}<>=“”‘’]{3,}"))
+
+
+def _tokens(text: str) -> list[str]:
+    """The words of a text, and its numbers with the word behind each."""
+    return [token.strip(".:!?") for form in _PRESCRIBED for token in form.findall(text)]
 
 
 def checked_otherwise(item: Item, whole: Whole) -> Fault | None:
@@ -222,9 +230,9 @@ def checked_otherwise(item: Item, whole: Whole) -> Fault | None:
     if not isinstance(gold, dict | list) or golds.wants_number(item.question) \
             or required.required(gold) or not recorded.several_fail(item):
         return None
-    named, low = [token.strip(".:!?") for token in _PRESCRIBED.findall(item.question)], None
+    named, low = _tokens(item.question), None
     for key, token, is_meant in _wanted(gold):
-        bare = token.strip(".:!?").casefold()
+        bare = token.casefold()
         low = recorded.kept(item).casefold() if low is None else low
         if bare in item.question.casefold() or bare in low and key not in item.question:
             continue
@@ -252,7 +260,7 @@ def _wanted(value: Any, key: str = "") -> Iterator[tuple[str, str, Callable[...,
             yield from _wanted(one, key)
     elif isinstance(value, str | int | float) and not isinstance(value, bool) \
             and key not in golds.ANSWERS and len(str(value)) <= _LONGEST:
-        yield from ((key, token, _is_meant) for token in _PRESCRIBED.findall(str(value)))
+        yield from ((key, token, _is_meant) for token in _tokens(str(value)))
 
 
 def _is_meant(token: str, other: str, key: str, question: str) -> bool:

@@ -19,7 +19,7 @@ class Demand(NamedTuple):
 
 _ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
                    r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
-                   r"format|rate|submit)\b", re.IGNORECASE)
+                   r"format|rate|grade|submit)\b", re.IGNORECASE)
 # A form that is said right behind what is asked for.
 _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
