@@ -33,7 +33,7 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
         and not _OF_A_STATE.search(item.question) and all(
         isinstance(gold, dict) and required.required(gold) == [] and golds.plain(gold) is not None
         for gold in others.values())
-    said = _failed_for(item, others)
+    said = _failed_for(item, others) if any(row.made for row in item.rows) else {}
     sure = _is_named_so(item, others) or bool(said)
     if not sure and not asks_alone and any(row.made for row in item.rows) \
             and not _is_in_the_words(item, others):
