@@ -146,8 +146,8 @@ def test_the_lists_of_a_question() -> None:
     ("0412", "412"), ("+41791", "41791"), ("SEPT2", "2-sep"), ("3-4", "4-mar"),
     ("1234567890123456789", "1.23457e+18")])
 def test_what_a_program_makes_of_a_name(name: str, form: str) -> None:
-    assert form in recorded._as_number(name)
-    assert name.casefold() not in recorded._as_number(name)
+    assert form in recorded.as_number(name)
+    assert name.casefold() not in recorded.as_number(name)
 
 
 def test_a_sentence_behind_the_answer_that_is_said() -> None:

@@ -189,6 +189,6 @@ def test_a_gold_that_breaks_its_form_or_stands_in_the_question() -> None:
     assert not golds.states("What is wrong with =TRIM(A2)?", "=TRIM(A2)")
     one = item(question='JSON: {"dogs":"yes|no|consent"}')
     assert list(allowed._lists(one)) == [["yes", "no", "consent"]]
-    assert "2.09e+04" in recorded._as_number("20931")
-    assert "40770119" in recorded._as_number("0040-77-0119")
-    assert "20240501" not in recorded._as_number("2024-05-01")
+    assert "2.09e+04" in recorded.as_number("20931")
+    assert "40770119" in recorded.as_number("0040-77-0119")
+    assert "20240501" not in recorded.as_number("2024-05-01")

@@ -36,6 +36,8 @@ _CLOSED = re.compile(
     r"\b(?:answer|respond|reply|classify|say|label|rate|mark|write)\b(?: \w+){0,4}? "
     rf"(?:with|as|by|only) (?:only |just |either |exactly )?{_LIST}|: {_LIST}\?|"
     rf"\? ?[(\[]?(?:just |only )?{_LIST}[)\]]?[.?!]?\s*\Z|"
+    rf"\b(?:choose|pick|select)\b[^.:\n]{{0,60}}: ?[(\[{{]?{_LIST}[)\]}}]?\.?\s*\Z|"
+    rf"(?:^|[.?!\n] ?){_LIST} ?:|"
     rf"[(\"'\[]([\w+-]+(?: ?[|/] ?[\w+-]+){{1,9}})[)\"'\]]", re.I)
 _NONE_OF = re.compile(r"\bnot (?=(?:one|any|among|a member|in) )", re.I)
 _ENUM = re.compile(r"\"enum\"\s*:\s*(\[[^\]\n]{1,400}\])")
@@ -51,6 +53,8 @@ _OF_CHOICES = re.compile(r"option|allowed|valid|permitted|choice|accepted|enum|s
                          r"(?:^|_)(?:types|categories|priorities|labels|statuses|kinds|levels|"
                          r"classes|states|grades|limits)$", re.I)
 _BY_LETTER = re.compile(r"\b(?:letters?|option['’]?s letter)\b", re.I)
+_BY_NUMBER = re.compile(r"\b(?:option|choice|answer)(?:['’]s)? numbers?\b|\bnumber of (?:the|your) "
+                        r"(?:option|choice|answer)", re.I)
 _LETTERS = re.compile(r"\bletters?(?: from)? \(?([A-J]) ?(?:-|–|to|through) ?([A-J])\b")
 _LETTERED = re.compile(r"(?:^|[\s(])\(?([A-Ja-j])[).:]\s+\S|"
                        r"(?:^|[:,;(\n]|\bor\b|\band\b) ?([A-J]) ?(?:[(=–—→-]|for ) ?[a-z]")
@@ -82,7 +86,7 @@ def none_of_them(item: Item, whole: Whole) -> Fault | None:
     if len({row.model for row in item.rows if row.outcome == "fail"}) < 2:
         return None
     lists = list(_lists(item))
-    for place in _places(item) if lists else ():
+    for place in places(item) if lists else ():
         for allowed in lists:
             rows = [row for row, text in place.said if _is_one(text, allowed)]
             if 3 * len(rows) >= 2 * len(place.said) \
@@ -119,6 +123,11 @@ def _in_text(text: str, named: bool = False) -> Iterator[list[str]]:
     if _BY_LETTER.search(text) and len(letters := list(dict.fromkeys(
             map("".join, _LETTERED.findall(text))))) > 1:
         yield letters
+    numbered = re.findall(r"(?m)(?:^|\s)\(?(\d{1,2})[).:] \S", text) \
+        if _BY_NUMBER.search(text) else []
+    if len(numbered) > 1 and list(map(int, numbered)) == list(range(
+            int(numbered[0]), int(numbered[0]) + len(numbered))):
+        yield numbered
     for found in _CLOSED.finditer(text):
         listed = next(filter(None, found.groups()))
         around = text[max(0, found.start() - 20):found.start()].replace("...", "") \
@@ -161,7 +170,7 @@ def _is_one(text: str, allowed: Sequence[str]) -> bool:
                for one in allowed) or golds.folded(text).startswith(f"{golds.folded(allowed[-1])} ")
 
 
-def _places(item: Item) -> Iterator[Place]:
+def places(item: Item) -> Iterator[Place]:
     """The values of a gold, each with what the datapoints say or call in its place."""
     gold, judged = item.expected, [row for row in item.rows if row.outcome != "unjudged"]
     value = normal.parsed(gold) if isinstance(gold, str) else gold
@@ -194,12 +203,12 @@ def _calls(value: Any) -> list[tuple[str, dict]]:
 
 
 def _leaves(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, str]]:
-    """(keys that lead to it, text) of each text and number of an object."""
+    """(keys that lead to it, text) of each text, number and truth value of an object."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _leaves(inner, (*path, key))
-    elif path and isinstance(value, str | int | float) and not isinstance(value, bool):
-        yield path, str(value)
+    elif path and isinstance(value, str | int | float):
+        yield path, str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _called(made: Iterable[Made], tool: str, path: tuple, wanted: dict) -> str:
@@ -237,6 +246,33 @@ def refused(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+def refused_anyhow(item: Item, whole: Whole) -> Fault | None:
+    """An expected call was made just as it is expected and its tool refused it, each time; or it
+    has an argument that is null. Models that agree made it otherwise, it worked, and they fail."""
+    for name, given in _calls(item.expected):
+        mine = [(row, made) for row in item.rows if row.outcome != "unjudged"
+                for made in row.made if made.tool == name and isinstance(made.arguments, dict)]
+        same = [_is_refused(made) for _, made in mine if made.arguments == given]
+        works = {id(made): made.arguments for _, made in mine if made.arguments != given
+                 and not _is_refused(made)}
+        blank = None in given.values() and not same
+        for other in works.values() if same and all(same) or blank else ():
+            rows = [row for row, made in mine if id(made) in works and made.arguments == other]
+            if agreed(item, rows) and other.keys() >= given.keys():
+                return Fault("A tool refuses the call that is expected; the one that most failing "
+                             "datapoints make works.", sides(item, item.expected, variant(
+                                 "made", f"{name} {normal.written(other)}", rows)), rows)
+    return None
+
+
+_NO = re.compile(r"\W*(?:error|fehler|erreur|errore|rejected|refused|denied|invalid|unknown|"
+                 r"abgelehnt|rechazad|refus|not found|no such|missing|cannot|4\d\d\b)", re.I)
+
+
+def _is_refused(made: Made) -> bool:
+    return shell.failed(made) or bool(_NO.match(made.result))
+
+
 def key_too_many(item: Item, whole: Whole) -> Fault | None:
     """The gold has a key beside those that the question allows alone, and the answers of most
     models have just these; nobody passed."""
@@ -269,4 +305,5 @@ def _only_keys(question: str) -> set[str]:
 
 
 RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused),
+         ("gold_refused_anyhow", refused_anyhow),
          ("gold_key_forbidden", key_too_many))

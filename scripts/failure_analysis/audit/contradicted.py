@@ -153,12 +153,16 @@ def swapped_day(item: Item, whole: Whole) -> Fault | None:
         if not found or found[2] > 12 or found[1] == found[2]:
             continue
         asked = {day for said in limits.DAY.findall(item.question) if (day := values.date(said))}
+        if form := re.search(r"\b(DD|MM)[/.-](?:MM|DD)\b", item.question):
+            asked |= {(int(year), *map(int, (b, a) if form[1] == "DD" else (a, b)))
+                      for a, b, year in _NUMBERED.findall(item.question)}
         if found not in asked and (found[0], found[2], found[1]) in asked:
             return Fault("Day and month of what is expected are exchanged.",
                          sides(item, item.expected))
     return None
 
 
+_NUMBERED = re.compile(r"\b(\d\d?)[/.-](\d\d?)[/.-](\d{4})\b")
 _WHEN = re.compile(r"\b(?:dates?|days?|when|birthday|deadline|month)\b", re.I)
 _NO_YEAR = re.compile(r"(\d{1,2})[- ]([A-Z][a-z]{2})|([A-Z][a-z]{2})[- ](\d{1,2})")
 _PAIR = re.compile(r"(\d{1,2}) ?[-/.:] ?(\d{1,2})")

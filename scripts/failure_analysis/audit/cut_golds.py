@@ -32,6 +32,12 @@ def cut(item: Item, whole: Whole) -> Fault | None:
     if pieces := _pieces(item):
         return Fault("What is expected has pieces of what stands whole in the question.",
                      sides(item, item.expected, variant("cut", ", ".join(pieces))))
+    if found := recorded.swapped_digits(item):
+        return Fault("The digits of a number that is expected are those of one of the question or "
+                     "of a result, in another order; most failing answers say that one.",
+                     sides(item, item.expected, variant("swapped", f"{found.record} → "
+                           f"{found.gold}"), variant("failed", found.rows[0].answer, found.rows)),
+                     found.rows)
     if found := recorded.made_number(item):
         return Fault("A name of what is expected was taken for a number or a date; most failing "
                      "answers say it as it stands in the question or in a tool's result.",
@@ -120,6 +126,8 @@ def _pieces(item: Item) -> list[str]:
     numbers = [text for text in numbers if text not in words
                and any(word[0] == "0" and len(word) > _FEW_DIGITS and word.lstrip("0") == text
                        for word in words)]
+    if re.search(r"\bzeros?\b|\bas an? (?:plain )?(?:integer|number)\b", item.question):
+        numbers = []
     if numbers := numbers or _cut_names(item):
         return numbers
     if not isinstance(item.expected, list) or len(values) < 2:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from failure_analysis.audit import (
     allowed,
+    as_recorded,
     asks,
     contradicted,
     demands,
@@ -15,6 +16,7 @@ from failure_analysis.audit import (
     golds,
     misprints,
     normal,
+    recorded,
     required,
 )
 from failure_analysis.audit.candidates import Candidate, candidate, variant
@@ -22,6 +24,7 @@ from failure_analysis.audit.cut_golds import cut
 from failure_analysis.audit.faults import (
     ODD,
     Fault,
+    agreed,
     figures_of,
     final,
     is_usual,
@@ -144,6 +147,10 @@ def is_garbled(text: str) -> bool:
 def _in_question(item: Item, whole: Whole) -> Fault | None:
     """The question says its answer."""
     gold = golds.plain(item.expected)
+    leak = re.compile(rf"(?:expected|answer|gold|solution|key)[_\W]{{1,3}}{re.escape(gold)}(?!\w)",
+                      re.I) if gold and len(gold) > 3 else None
+    if leak and any(leak.search(made.result) for row in item.rows for made in row.made):
+        return Fault("A tool shows the answer under that name.", sides(item, gold))
     if gold is None and isinstance(item.expected, dict | list):
         if golds.states_json(item.question, item.expected):
             return Fault("The question says its own answer.", sides(item, item.expected),
@@ -178,10 +185,16 @@ def _ids(item: Item, whole: Whole) -> Fault | None:
 
 def _exclude(item: Item, whole: Whole) -> Fault | None:
     """No answer can keep all that the question demands, and none passed."""
-    if any(row.outcome == "pass" for row in item.rows) \
-            or not (what := excluded.exclude_each_other(item.question)):
-        return None
-    return Fault(what, sides(item, item.expected))
+    if not any(row.outcome == "pass" for row in item.rows) \
+            and (what := excluded.exclude_each_other(item.question)):
+        return Fault(what, sides(item, item.expected))
+    points = [text for text in item.texts if excluded.bounds(text)] if isinstance(
+        item.expected, dict | list) and excluded.bounds(item.question) else ()
+    what = next(filter(None, (excluded.exclude_each_other(f"{item.question}\n{point}")
+                              for point in points)), "")
+    failed = [row for row in item.rows if row.outcome == "fail"]
+    return Fault(f"Of what the question and what is expected demand: {what}", sides(
+        item, item.expected), failed) if what and len({row.model for row in failed}) > 1 else None
 
 
 def _forbidden(item: Item, whole: Whole) -> Fault | None:
@@ -198,6 +211,10 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
             item.question, row.answer, gold) for row in item.rows):
         return Fault("What is expected has fewer decimals than the question demands; who gives "
                      "these fails.", sides(item, gold), rows)
+    if rows := _avoid(item):
+        return Fault("What is expected is what the question forbids; most failing answers do not "
+                     "have it.", sides(item, item.expected, variant(
+                         "failed", rows[0].answer, rows)), rows)
     odd = _oddly_broken(whole, task)
     found = demands.of(item.question, gold) if gold is not None and odd else ()
     for demand in found:
@@ -205,6 +222,22 @@ def _forbidden(item: Item, whole: Whole) -> Fault | None:
             return Fault(f"What is expected breaks what the question demands ({demand.name}).",
                          sides(item, gold))
     return None
+
+
+_NOT = re.compile(r"\bnot?\b|n['’]t\b|\bavoid|\bwithout\b|\bnever\b|\bdoes not\b", re.I)
+
+
+def _avoid(item: Item) -> list[Seen]:
+    """The failing rows, of models that agree, without what the question forbids by name and the
+    gold, or a point of it that does not forbid it too, has."""
+    name = demands.forbidden(item.question) if any(
+        row.outcome == "fail" for row in item.rows) else None
+    has = re.compile(name.pattern.removesuffix(r"(?!\w)"), re.I) if name else None
+    rows = [row for row in item.rows if row.outcome != "unjudged"
+            and not has.search(row.answer)] if has and any(
+                name.search(text) and not _NOT.search(text) for text in item.texts
+                or [golds.plain(item.expected) or ""]) else []
+    return rows if agreed(item, rows) else []
 
 
 @lru_cache(maxsize=8)
@@ -267,7 +300,13 @@ def _whole_forbidden(item: Item) -> str:
         return f"{count[1]} values are asked for and {len(gold)} are expected."
     numbers = [fraction(text) for text in numbers_of(gold)] if isinstance(gold, list) else []
     order = {word.lower() for word in re.findall(
-        r"\b(ascending|descending) order\b", question, re.IGNORECASE)} if len(numbers) > 2 else ()
+        r"\b(ascending|descending)\b", question, re.IGNORECASE)}
+    lines = next((text.split() for text in item.texts if text.count("\n") > 1), [])
+    if len(order) == 1 and len(lines) > 2 and lines == sorted(
+            lines, reverse="ascending" in order) != lines[::-1] and "\n".join(
+                lines[::-1]) in recorded.kept(item):
+        return "What is expected is not in the order that the question asks for."
+    order = order if len(numbers) > 2 else set()
     if len(order) == 1 and Counter(numbers) == Counter(map(fraction, DECIMAL.findall(question))) \
             and numbers != sorted(numbers, reverse="descending" in order):
         return "What is expected is not in the order that the question asks for."
@@ -285,4 +324,4 @@ _RULES: tuple[tuple[str, Callable[[Item, Whole], Fault | None]], ...] = (
     ("gold_against_question", _against_question),
     ("gold_garbled", _garbled), ("gold_type", other_kind), ("answer_in_question", _in_question),
     *_OF_ANY, ("contract_forbids", _forbidden), *allowed.RULES, *misprints.RULES,
-    *contradicted.RULES)
+    *contradicted.RULES, *as_recorded.RULES)

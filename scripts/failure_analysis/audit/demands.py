@@ -19,18 +19,21 @@ class Demand(NamedTuple):
 
 _ASKS = re_compile(r"\b(?:answers?|respond|response|reply|output|return|give|provide|report|write|"
                    r"express|state|print|enter|choose|select|pick|classify|label|round(?:ed)?|"
-                   r"format|rate|submit)\b", re.IGNORECASE)
+                   r"format|rate|grade|submit)\b", re.IGNORECASE)
 # A form that is said right behind what is asked for.
 _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: letter)?s only\b|"
                     r"\bonly (?:in )?capital(?: letter)?s\b|\bat most \d+ characters\b|"
                     r"\b(?:upper|lower) ?-?case only\b|"
                     r"\A\W*(?:in|with) (?:one|two|three|\d) words?\b|"
                     r"\A\W*name [^.?\"“]{1,60}? in (?:at most|up to|exactly) \w+ words?\b|"
-    r"\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
+                    r"\bmax\.? \d+ (?:characters|signs|letters)\b|"
+                    r"\A\W*(?:(?:in|with|only|just) )?(?:one|a single|two|three|\d) words?"
+                    r"(?: only)?\W*\Z|\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
-_BY_ITSELF = frozenset(("length", "probability"))  # say by themselves that they are of the answer
+# These say by themselves that they are of the answer.
+_BY_ITSELF = frozenset(("length", "probability", "without", "signs of", "lines"))
 
 
 def of(question: str, gold: str) -> Iterator[Demand]:
@@ -84,7 +87,8 @@ _INTEGER = (r"\b(?:answer|respond|reply|output|return|result|response|give|provi
 _RANGE = re_compile(_INTEGER + r"(integer|whole number|number|value|score|rating|digit)\s+(?:\w+ )?"
                     r"(?:between|from|in the range(?: of| from)?)\s+\[?(-?\d[\d,]*(?:\.\d+)?)"
                     r"\s*(?:and|to|,|-|–)\s*(-?\d[\d,]*(?:\.\d+)?)", re.IGNORECASE)
-_SCALE = re_compile(r"\bon a scale (?:of|from) (-?\d+) (?:to|-|–) (-?\d+)", re.IGNORECASE)
+_SCALE = re_compile(r"\b(?:on a scale (?:of|from)|(?:rate|score|grade)\b[^?;]{0,80}? from) "
+                    r"(-?\d+) ?(?:to|-|–) ?(-?\d+)", re.IGNORECASE)
 _WHOLE = re_compile(_INTEGER + r"(?:integer|whole number)\b(?! (?:list|sequence|array))",
                     re.IGNORECASE)
 
@@ -130,7 +134,8 @@ def _words(sentence: str, gold: str) -> bool | None:
     """As many words as the question allows."""
     found = _WORDS.search(sentence)
     how = (found[1] or "").lower() if found else ""
-    if not found or not (how or found[3] or found[2].lower() == "single"):
+    if not found or not (how or found[3] or found[2].lower() == "single"
+                         or found[0].strip() == sentence.strip(" .!")):
         return None
     most = 1 if found[2].lower() == "single" else COUNT.get(found[2].lower()) or int(found[2])
     said = len(gold.split())
@@ -327,23 +332,55 @@ def _probability(sentence: str, gold: str) -> bool | None:
 
 
 _WITHOUT = re_compile(
-    r"\b(?:without(?: using| any| a| the)*|(?:do not|don['’]t|must not|may not|never) (?:use|"
-    r"contain|include)(?: any| a| an| the)*|avoid(?:ing)?(?: any| the| using)*|must be free of) "
+    r"\b(?i:without(?: using| naming| mentioning| saying| any| a| the)*|(?:do not|don['’]t|"
+    r"must not|may not|never) (?:use|contain|include|answer|say|name|mention|write)"
+    r"(?: with| any| a| an| the)*|avoid(?:ing)?(?: any| the| using)*|must be free of) "
     r"(?:(?:the |a )?(?:words?|letters?|signs?|characters?|functions?|keywords?|operators?|"
-    r"methods?) )?(?:(lookarounds?|lookaheads?|lookbehinds?)|"
+    r"methods?|names?|brands?|labels?) )?(?:(lookarounds?|lookaheads?|lookbehinds?)|"
     r"([`'\"“‘])(?P<quoted>[^`'\"”’\n]{1,30})[`'\"”’]|(?P<capitals>[A-Z]{4,}(?: BY)?)\b)")
 _LOOKS = {"lookaround": r"\(\?<?[=!]", "lookahead": r"\(\?[=!]", "lookbehind": r"\(\?<[=!]"}
 
 
-def _without(sentence: str, gold: str) -> bool | None:
-    """Without what the question forbids by name: in quotes, in capitals, as a part of patterns."""
-    found = _WITHOUT.search(sentence)
+def forbidden(text: str) -> re.Pattern[str] | None:
+    """What a text forbids by name: in quotes, in capitals, as a part of patterns."""
+    found = _WITHOUT.search(text)
     if not found:
         return None
     name = found["quoted"] or found["capitals"]
     bound = r"(?<!\w){}(?!\w)" if name and len(name) > 1 and name[0].isalnum() else "{}"
     pattern = bound.format(re.escape(name)) if name else _LOOKS[found[1].lower().rstrip("s")]
-    return re.search(pattern, gold, re.IGNORECASE) is None
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _without(sentence: str, gold: str) -> bool | None:
+    """Without what the question forbids."""
+    pattern = forbidden(sentence)
+    return pattern.search(gold) is None if pattern else None
+
+
+_CHARS = re_compile(
+    r"\b(?:only|just|nothing but)(?: of)? ((?:(?:,| |\band\b|\bor\b)*(?:[a-z]-[a-z]|0-9|digits?|"
+    r"hyphens?|dashes|underscores?|dots|(?:lower-?case |small )?letters)\b)+)", re.IGNORECASE)
+_CLASSES = (("digit", "0-9"), ("0-9", "0-9"), ("hyphen", "-"), ("dash", "-"), ("underscore", "_"),
+            ("dot", "."), ("a-z", "a-z"), ("letter", "a-zA-Z"))
+
+
+def _chars(sentence: str, gold: str) -> bool | None:
+    """Of no other signs than the question allows, where it is one word."""
+    found = _CHARS.search(sentence)
+    named = [signs for name, signs in _CLASSES if found and name in found[1]]
+    return re.fullmatch(rf"(?:[{']|['.join(named)}])+", gold) is not None \
+        if len(named) > 1 and re.fullmatch(r"[\w.-]+", gold) else None
+
+
+_A_LINE = re_compile(r"\b(?:one|each|every)\b[^.;]{0,30} (?:per|on (?:a|its own|one|each)) "
+                     r"(?:\w+ )?line\b", re.IGNORECASE)
+
+
+def _lines(sentence: str, gold: str) -> bool | None:
+    """Several numbers, one a line."""
+    several = re.fullmatch(r"[-\d.]+(?:[\s,;]+[-\d.]+)+", gold.strip())
+    return "\n" in gold if several and _A_LINE.search(sentence) else None
 
 
 # The demands, each with signs of which one stands in every sentence that makes it.
@@ -358,5 +395,8 @@ _DEMANDS = (
     ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)),
     ("length", _length, ("letter", "digit")), ("probability", _probability, ("probability",)),
     ("without", _without, ("without", "not use", "n't use", "n’t use", "not contain", "not include",
-                           "never use", "avoid", "free of")))
+                           "never ", "not answer", "not say", "not name", "not mention", "avoid",
+                           "free of")),
+    ("signs of", _chars, ("only ", "just ", "solely ", "nothing but ")),
+    ("lines", _lines, (" line",)))
 NAMES = tuple(name for name, _, _ in _DEMANDS)

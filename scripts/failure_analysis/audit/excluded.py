@@ -25,6 +25,11 @@ _USED = re.compile(r"(?<!not )(?<!n't )(?<!never )(?<!out )\b(?:use|using|includ
 _CHOICE = re.compile(r"\b(?:if|unless|either|or|then|first|second|replac\w+|instead)\b", re.I)
 
 
+def bounds(text: str) -> bool:
+    """Whether a text says how long something has to be."""
+    return bool(_LEAST.search(text) or _MOST.search(text))
+
+
 def exclude_each_other(question: str) -> str:
     """Two demands of a question that no answer can both keep, in our words; blank where there are
     none: a length that is at least more than it is at most, a word that must and must not stand

@@ -55,6 +55,9 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
     kind = golds.kind_of(item.expected)
     task = golds.task_of(item.rows)
     offered = golds.options(item.question)
+    if offered and isinstance(item.expected, dict) and (found := _two_options(item, offered)):
+        return Fault("The letter and the text that are expected are of two options.",
+                     sides(item, item.expected, *(variant("option", one) for one in found)))
     if offered and gold is not None and kind == "letter" \
             and gold.strip().strip("().") not in offered:
         return Fault(f"The letter that is expected is none of the {len(offered)} options.",
@@ -77,6 +80,15 @@ def other_kind(item: Item, whole: Whole) -> Fault | None:
         return Fault("The question asks for a number and what is expected is none.",
                      sides(item, gold))
     return _other_than_asked(item, gold)
+
+
+def _two_options(item: Item, offered: dict[str, str]) -> list[str]:
+    """The options that a gold names by letter and by text, where these are two."""
+    texts = {golds.folded(text): letter for letter, text in offered.items()}
+    values = [text for text in item.texts if text in offered or golds.folded(text) in texts]
+    named = {text if text in offered else texts[golds.folded(text)] for text in values}
+    return sorted(named) if len(values) == len(named) == 2 \
+        and sum(text in offered for text in values) == 1 else []
 
 
 def _other_than_asked(item: Item, gold: str | None) -> Fault | None:
@@ -128,6 +140,14 @@ _ONE_NUMBER = re.compile(r"\b(?:as|give|with|write|return|is) (?:only )?(?:an?|o
                          r"\bin (?:digits|figures)\b|\bnumber only\b", re.I)
 
 
+# What a program, a server or a model says in the place of an answer.
+_NOISE = re.compile(r"\bAs an? (?:AI|(?:large )?language model)\b|\bNo such file or directory\b|"
+                    r"\bcommand not found\b|\bTraceback \(most recent|\bPermission denied\b|"
+                    r"\bSegmentation fault\b|\b(?:40[0134]|429|50[0234]) (?:Bad |Not |Forbidden|"
+                    r"Internal|Too |Service )|<!DOCTYPE|\b(?:ECONN|ETIMEDOUT|ENOENT)|"
+                    r"\b(?:Name|Key|Type|Value|Index|Attribute|Syntax)Error: ")
+
+
 def _may_be(asked: _Asked, gold: str) -> bool:
     """Whether a gold that does not look like the kind may be of it all the same: that there is
     none, an era, a number that can stand for one."""
@@ -154,8 +174,11 @@ def _no_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
 def _odd_value(item: Item, whole: Whole, gold: str, offered: bool) -> str:
     """Why a gold looks like no answer; blank where it does not."""
     if golds.is_placeholder(gold) and not ("{" in gold and re.search(
-            r"\btemplate|placeholder|\bformat|\bstring|\{", item.question, re.I)):
+            r"\btemplate|placeholder|\bformat|\bstring|\{\{|\{\w+\}|\$\{", item.question, re.I)):
         return "What is expected only stands for an answer."
+    if _NOISE.search(gold) and not _NOISE.search(item.question) and not any(
+            gold in made.result for row in item.rows for made in row.made):
+        return "What is expected is what a machine says that could not answer."
     counts = whole.profile.tasks.get(golds.task_of(item.rows), Counter())
     if offered and golds.kind(gold) != "letter" and counts["offered"] > FEWEST_SIBLINGS \
             and counts["not_letter"] <= max(1, ODD * counts["offered"]) \

@@ -35,16 +35,17 @@ _WANTS_NUMBER = re_compile(r"\bhow (?:many|much)\b|\bwhat is the (?:sum|product|
                            r"median|percentage|distance)\b", re.IGNORECASE)
 _OPTION = re_compile(r"(?:^|[\s(])\(?([A-J])[).:]\s+(.+?)(?=\s+\(?[A-J][).:]\s|\s*$)", re.MULTILINE)
 _STATED = re_compile(
-    r"\b(?:answer|solution|gold|key|response|ground truth|correct (?:option|choice|label|value)|"
+    r"\b(?:answer|solution|gold|(?:answer )?key(?: (?:for|of) [\w -]{1,30}(?=:))?|response|"
+    r"ground truth|correct (?:option|choice|label|value)|"
     r"label(?= ?:)|reference(?: (?:output|result|value))?|target(?: (?:output|value|label))?|"
     r"expected(?: (?:output|result|value|actions?|answer))?)\s*(?:is|:|=)\s*([^\n]{1,2000})",
     re.IGNORECASE)
 _AS_EXAMPLE = re_compile(r"\be\.?g\b|\bexamples?\b|\bfor instance\b|\bsuch as\b|\blike\b|\bformat|"
                          r"\bform\b|\b(?:if|when|where)\b(?![^?]*\?)|\bshot\b|\bQ\s*\d*\s*:",
                          re.IGNORECASE)
-_ASIDE = re_compile(r"[(\[](?:ans|answer|solution|gold|key|correct|reference|expected|target|"
-                    r"truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
-                    r"([^()\[\]\n]{1,200})[)\]]",
+_ASIDE = re_compile(r"(?:[(\[]|<!--\s*)(?:ans|answer|solution|gold|key|correct|reference|"
+                    r"expected|target|truth|a|sol)\.?(?: [a-z]+){0,4}\s*(?:[:=]|\bis\b)\s*"
+                    r"([^()\[\]\n]{1,200}?)(?:[)\]]|\s*-->)",
                     re.IGNORECASE)
 _BEHIND = re_compile(
     r"\?\W*[(\[](?:so |i\.e\. |namely )?(?:it|this|that|which|the (?:answer|result|output|call|"
@@ -74,6 +75,10 @@ def plain(expected: Any) -> str | None:
             return plain(value)
         only = next(iter(expected.values())) if len(expected) == 1 else None
         value = expected.get("answer", only)
+        if isinstance(expected.get("reference"), str) and all(
+                name == "reference" or isinstance(one, int | float)
+                for name, one in expected.items()):
+            value = expected["reference"]  # the rest says how it is compared
         return plain(value) if not isinstance(value, dict | list) else None
     if not isinstance(expected, str):
         return None
@@ -212,11 +217,20 @@ def _first_sentence(question: str) -> str:
     return folded(first)
 
 
+_CALL_SAID = re_compile(r"\b(?:expected|gold|correct|reference|right|required)(?: tool| function)? "
+                        r"(?:call|action)s?(?: is)?\W{1,3}([\w.]+)\(([^\n]*)\)", re.IGNORECASE)
+
+
 def states_json(question: str, expected: dict | list) -> bool:
     """Whether a question says a gold of several values in brackets: all of it, or actions of it."""
-    found = re.search(r"[\[(]?\b(?:answers?|solution|gold|key|expected|reference|correct|target|"
-                      r"label|ground truth)(?: (?:answer|output|json|result|value|object))?\s*"
-                      r"(?:[:=]|is)\s*(?=[\[{])", question, re.IGNORECASE)
+    if (said := _CALL_SAID.search(question)) and any(
+            call.name == said[1] and all(text in said[2] for text in scalars(call.arguments))
+            for call in required.required(expected) or ()):
+        return True
+    found = re.search(
+        r"[\[(]?\b(?:answers?|solution|gold|key|expected|reference|correct|target|label|ground "
+        r"truth)(?: (?:answer|output|json|result|value|object|example))*\s*(?:[:=]|is)\s*"
+        r"(?=[\[{])", question, re.IGNORECASE)
     below = headed(question)
     if not found and below[:1] not in ("[", "{"):
         return False
@@ -253,7 +267,8 @@ def unended(gold: str) -> bool:
     return len(gold.split()) > 5 and gold.rstrip()[-1].isalnum()
 
 
-_SLOT = re_compile(r"\{\{ ?\w+ ?\}\}|(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
+_SLOT = re_compile(r"\{\{[ \w.|\[\]-]{1,60}\}\}|<%=?[ \w.]{1,60}%>|"
+                   r"(?<![\\\w$^_}{])\{[a-z]+(?:_[a-z]+)+\}|"
                    r"<[A-Z]{3,}(?:_[A-Z]+)*>|\[(?:INSERT|YOUR|ENTER|FILL|NAME|DATE|TODO|TBD|"
                    r"PLACEHOLDER)[^\]\n]{0,30}\]|\$\{\w+\}")
 _IN_SQUARE = re_compile(r"(?<![\w)\]])\[ ?(\d+) ?\]")
@@ -281,7 +296,8 @@ def hangs(gold: str) -> bool:
     if "\n" in gold or (len(words) > 3 and words[-2] in ("return", "=", "==", "+", "*", "AS")):
         return False  # code, where a letter is a name
     return len(words) > 3 and (gold.rstrip()[-1] in ",(-" or words[-1] in (
-        "the", "a", "an", "and", "or", "of")) or bool(re.search(r"\w(?:…|\.\.\.)\Z", gold))
+        "the", "a", "an", "and", "or", "of")) or gold.rstrip()[-2:-1].isalnum() and gold.rstrip(
+        )[-1] == "," or bool(re.search(r"\w(?:…|\.\.\.)\Z", gold))
 
 
 def states(question: str, gold: str) -> bool:
@@ -319,7 +335,7 @@ _HINT = re_compile(
     r"judg|review|evaluat|mark|check|label)\w+)|"
     r"(?:grader|annotator|judge|reviewer)['’]?s?[ -]note)\b"
     r"\W{1,3}(?:(?:the )?(?:answer|result|solution|gold|expected|key|target|correct)"
-    r"(?: (?:answer|value|output))?(?: is|:| =)? |it is |it's |try |use |think of )?",
+    r"(?: (?:answer|value|output))?(?: is|:| =)? |it is |it's |try |use |think of |accept )?",
     re.IGNORECASE)
 _DOES_IT = re_compile(r"[`'\")]*,? (?:does it|does the (?:job|trick)|works|will do|is (?:right|"
                       r"correct|the (?:answer|one|right|correct|solution))|would be "
@@ -358,7 +374,7 @@ def _hinted(question: str, gold: str) -> bool:
         if hint and not re.sub(r"[`'\"(\s]", "", before[hint[-1].end():]) \
                 and (_DOES_IT.match(after) or re.match(
                     r"[`'\")\]]*\s*[.!)]?\s*(?:\n|\Z)" if "note" not in hint[-1][0].lower()
-                    else r"[`'\")\]]*\s*(?:[!;)\n]|[.](?!\d)|\Z)", after)):
+                    else r"[`'\")\]]*\s*(?:only|alone)?\s*(?:[!;)\n]|[.](?!\d)|\Z)", after)):
             return True
     return False
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from failure_analysis.audit import golds, required, values, wording
+from failure_analysis.audit import golds, normal, required, values, wording
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
@@ -153,6 +153,28 @@ def over_the_limit(item: Item, whole: Whole) -> Fault | None:
     return None
 
 
+_KEYED = re.compile(
+    r"[\"'`](?P<key>\w+)[\"'`]\W{1,3}(?:(?:must|has to|should|is|are|shall|a number)\b"
+    r"[^.;\n]{0,40}?(?P<a>-?\d+(?:\.\d+)?) ?(?:and|to|,|-|–) ?(?P<b>-?\d+(?:\.\d+)?)|"
+    r"[^{}]*\"minimum\": ?(?P<low>-?[\d.]+)[^{}]*\"maximum\": ?(?P<high>-?[\d.]+))")
+
+
+def out_of_bounds(item: Item, whole: Whole) -> Fault | None:
+    """A number of a gold lies out of the bounds that the question says for its key, and models that
+    agree have one within them and are failed for it."""
+    gold = normal.parsed(item.expected) if isinstance(item.expected, str) else item.expected
+    for found in _KEYED.finditer(item.question) if isinstance(gold, dict) else ():
+        low, high = float(found["a"] or found["low"]), float(found["b"] or found["high"])
+        said = [(row, (normal.parsed(normal.unfenced(row.answer)) or {}).get(found["key"]))
+                for row in item.rows if row.outcome != "unjudged"]
+        rows = [row for row, value in said if type(value) in (int, float) and low <= value <= high]
+        value = gold.get(found["key"])
+        if type(value) in (int, float) and not low <= value <= high and agreed(item, rows):
+            return Fault("A number of what is expected lies out of the bounds that are said of it.",
+                         sides(item, gold, variant("failed", rows[0].answer, rows)), rows)
+    return None
+
+
 _RANGE = re.compile(r"(?P<of>[^.;\n]{3,60})\b(?:from|between) (?P<low>\d{1,6}) "
                     r"(?:and|to) (?P<high>\d{1,6})\b")
 _SHORT_NAMES = {"qty": "quantity", "no": "number", "amt": "amount", "num": "number"}
@@ -169,4 +191,5 @@ def _out_of(ranges: list[re.Match[str]], key: str, value: Any) -> bool:
 
 
 RULES = (("gold_ruled_out", ruled_out), ("gold_below_zero", below_zero),
+         ("gold_out_of_bounds", out_of_bounds),
          ("gold_serial_day", serial_day), ("gold_over_limit", over_the_limit))

@@ -171,14 +171,17 @@ def _is_near(one: str, other: str) -> bool:
 def twice(item: Item, whole: Whole) -> Fault | None:
     """One write stands twice in what is expected, nothing in the question speaks of that, nobody
     passed, and most models make it once."""
-    if _any_passed(item) or _TWICE.search(item.question):
+    if _any_passed(item):
         return None
     due = [call for call in required.required(item.expected) or () if required.writes(call.name)]
     again = next((call for place, call in enumerate(due) if call in due[:place]), None)
     if again is None:
         return None
+    many = bool(_TWICE.search(item.question))  # so many calls then, of which none is this again
     rows = [row for row in item.rows if row.outcome == "fail"
-            and sum(required.fulfils(one, again) for one in shell.wrote(row)) == 1]
+            and sum(required.fulfils(one, again) for one in shell.wrote(row)) == 1
+            and (not many or sum(one.tool == again.name for one in shell.wrote(row)) == len(due)
+                 and all(any(required.fulfils(one, call) for one in row.made) for call in due))]
     return Fault("One write stands twice in what is expected; most failing runs make it once.",
                  sides(item, item.expected), rows) if _are_most(rows, item, 1, 2) else None
 

@@ -15,7 +15,7 @@ ROUNDING = re.compile(r"\b(?:round|decimal|nearest|significant|integer|whole num
                       r"ceil|approximat|estimate|precision|digits)", re.IGNORECASE)
 EXACT = re.compile(
     r"\bto the cent\b|\bexact (?:cent|amount|figure|value|number|price|sum|total|result)s?\b|"
-    r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$)|"
+    r"\bas (?:it is )?(?:written|printed|shown|recorded|stated|given) ?(?:there|\W|$|on |in )|"
     r"\ball (?:the |its )?(?:digits|decimals)\b|"
     r"\b(?:keep|with|including) (?:all |both |the |its )*(?:decimals|cents|digits|places)\b|"
     r"\b(?:do not|don't|never) round\b|\bwithout rounding\b|\bunrounded\b", re.IGNORECASE)
@@ -52,13 +52,16 @@ class Found(NamedTuple):
 def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found | None:
     """A number of the gold that is none of the record, and has fewer decimals than one of it that
     most models say and are failed for. Not where the question may want it rounded."""
-    if not _several_fail(item) or not ("." in item.question or any(
+    if not several_fail(item) or not ("." in item.question or any(
             "." in made.result for row in item.rows for made in row.made)):
         return None
+    # Where the question has no decimals the tools count what it asks for.
+    question = item.question if _DECIMAL.search(item.question) \
+        else item.question.replace("ow many", "")
     texts = [text for text in map(_bare, _parts(item))
              if text[-1:].isdigit() and golds.number(text) is not None
-             and _may_not_be_rounded(item.question, text)]
-    record = _record(item) if texts else ""
+             and _may_not_be_rounded(question, text)]
+    record = kept(item) if texts else ""
     decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
     for text in dict.fromkeys(texts):
         for longer in decimals:
@@ -71,12 +74,34 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
     return None
 
 
+_OF_DIGITS = re.compile(r"\bdigits?\b|\brevers|\bswap|\bpalindrom|\brearrang|\banagram", re.I)
+
+
+def swapped_digits(item: Item) -> Found | None:
+    """A number in a gold of words or of actions that stands nowhere in the record, which has one of
+    the same digits that most models say and are failed for."""
+    if not several_fail(item) or _OF_DIGITS.search(item.question):
+        return None
+    odd = [text for part in _parts(item) for text in map(_bare, _NUMBER.findall(part))
+           if len(text) > 1 and (len(part.split()) > 2 or isinstance(item.expected, dict | list))]
+    numbers = set(map(_bare, _NUMBER.findall(kept(item)))) if odd else set()
+    for text in odd:
+        if _fraction(text) in map(_fraction, numbers):
+            continue
+        for other in sorted(numbers):
+            if sorted(other) == sorted(text):
+                value = _fraction(other)
+                if rows := _saying(item, lambda row, value=value: value in _numbers(row)):
+                    return Found(text, other, rows)
+    return None
+
+
 def _parts(item: Item) -> list[str]:
     """The texts and numbers of a gold."""
     return item.texts or [golds.plain(item.expected) or ""]
 
 
-def _several_fail(item: Item) -> bool:
+def several_fail(item: Item) -> bool:
     return len({row.model for row in item.rows if row.outcome == "fail"}) > 1
 
 
@@ -89,8 +114,9 @@ def _may_not_be_rounded(question: str, gold: str) -> bool:
 
 
 def _bare(text: str) -> str:
-    """A number without its currency and the commas between thousands."""
-    return re.sub(r"^[$€£]\s?|,(?=\d{3}\b)", "", text.strip()).replace("−", "-").rstrip(",")
+    """A number without its currency or unit and the commas between thousands."""
+    return re.sub(r"^[$€£]\s?|,(?=\d{3}\b)|(?<=\d) ?(?:[a-z]{1,3}|°[CF]|%)\Z", "", text.strip()
+                  ).replace("−", "-").rstrip(",")
 
 
 def _fraction(text: str) -> Fraction:
@@ -102,9 +128,9 @@ def cut_name(item: Item) -> Found | None:
     begins so, or one of the same look, that most models say and are failed for."""
     names = [text for text in _parts(item)
              if _NAME.fullmatch(text) and (not text.isdigit() or len(text) >= _LONG_ENOUGH)]
-    if not names or not _several_fail(item) or _PART.search(item.question):
+    if not names or not several_fail(item) or _PART.search(item.question):
         return None
-    record = _record(item)
+    record = kept(item)
     words = set(re.findall(r"[\w-]+", record)) | {
         "".join(found.split()) for found in _IN_GROUPS.findall(record)}
     for text in names:
@@ -125,16 +151,16 @@ def made_number(item: Item) -> Found | None:
     it takes for a number or a date, and which most models say whole and are failed for."""
     texts = [text for text in dict.fromkeys(word for whole in _parts(item) for word in (
         whole, *_WITHIN.findall(whole))) if _AS_NUMBER.fullmatch(text)]
-    if not texts or not _several_fail(item):
+    if not texts or not several_fail(item):
         return None
-    record = _record(item)
+    record = kept(item)
     words = set(re.findall(r"\b\d\d?:\d\d\b|[\w+-]*\d[\w+-]*", record))
     words |= {word.replace(",", "") for word in _THOUSANDS.findall(record)}
     for text in texts:
         if re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w-])", record):
             continue
         for word in sorted(words):
-            if text.casefold() in _as_number(word) or (
+            if text.casefold() in as_number(word) or (
                     EXACT.search(item.question) and _is_coarse(word, text)):
                 rows = _saying(item, lambda row, word=word: any(re.search(
                     rf"(?<![\w+-]){re.escape(word)}(?![\w-])", _THOUSANDS.sub(
@@ -151,7 +177,7 @@ def _is_coarse(number: str, text: str) -> bool:
         and number != text and round(int(number), -zeros) == int(text)
 
 
-def _as_number(name: str) -> set[str]:
+def as_number(name: str) -> set[str]:
     """What is left of a name, in small letters, where it or the digits at its end were read as a
     number, or all of it as a day of a month."""
     forms: set[str] = set()
@@ -194,9 +220,9 @@ def cut_value(item: Item) -> Found | None:
     an argument at a blank."""
     acts = isinstance(item.expected, dict | list)
     texts = [text for text in dict.fromkeys(_parts(item)) if _may_be_cut(text, acts)]
-    if not texts or not _several_fail(item) or _PART.search(item.question):
+    if not texts or not several_fail(item) or _PART.search(item.question):
         return None
-    record = _record(item)
+    record = kept(item)
     for text in texts:
         if not _may_go_on(text, record):
             continue
@@ -236,7 +262,7 @@ def _may_be_cut(text: str, acts: bool) -> bool:
                                else _LONG_ENOUGH if text.isdigit() else 4, 60)
 
 
-def _record(item: Item) -> str:
+def kept(item: Item) -> str:
     """The question and what the tools returned; blank where a part of it is not kept."""
     results = dict.fromkeys(made.result for row in item.rows for made in row.made)
     if any(len(result) >= LONGEST_RESULT for result in results):

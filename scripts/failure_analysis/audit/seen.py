@@ -85,7 +85,8 @@ def seen(row: Mapping[str, Any]) -> Seen:
 
 
 _TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|"
-                   r"\b(?:from|between|at most|than|to) \d|s are [\w'\"`]+,|\bmust be\b|\|")
+                   r"\b(?:from|between|at most|than|to) \d|s are [\w'\"`]+,|\bmust be\b|\||"
+                   r"\"enum\"")
 
 
 @lru_cache(1 << 7)

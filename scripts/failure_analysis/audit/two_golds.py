@@ -6,7 +6,7 @@ from typing import Any
 from failure_analysis.audit import arguments, golds, normal, required
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
-from failure_analysis.audit.faults import Fault, final, sides
+from failure_analysis.audit.faults import Fault, agreed, final, sides
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.items import question_key
 from failure_analysis.audit.whole import Whole
@@ -33,24 +33,40 @@ def two_golds(item: Item, whole: Whole) -> Fault | None:
         and not _OF_A_STATE.search(item.question) and all(
         isinstance(gold, dict) and required.required(gold) == [] and golds.plain(gold) is not None
         for gold in others.values())
-    if not asks_alone and any(row.made for row in item.rows) \
+    said = _failed_for(item, others) if any(row.made for row in item.rows) else {}
+    sure = _is_named_so(item, others) or bool(said)
+    if not sure and not asks_alone and any(row.made for row in item.rows) \
             and not _is_in_the_words(item, others):
         return None
-    is_talk = not asks_alone and any(row.spoken for row in item.rows)
+    is_talk = not sure and not asks_alone and any(row.spoken for row in item.rows)
     if is_talk and (words < 8 or not re.search(r"\d", item.question)
                     or golds.plain(item.expected) is not None):
         return None
     differing = {at: normal.written(other) for at, other in others.items()
-                 if not _same(item.expected, other)}
+                 if not _same(item.expected, other)} | said
     passing = [row.answer for row in item.rows if row.outcome == "pass"]
     if not differing or any(alike(final(answer), other, "") for answer in passing
                             for other in differing.values()):
         return None
-    said = [variant(f"expected by item {place}", text)
+    shown = [variant(f"expected by item {place}", text)
             for place, text in enumerate(differing.values(), 2)]
     names = [variant(f"item {place}", ident) for place, (ident, _) in enumerate(differing, 2)]
     return Fault(f"{len(differing) + 1} items or contents ask this in the same words and expect "
-                 "different answers.", sides(item, item.expected, *said, *names))
+                 "different answers.", sides(item, item.expected, *shown, *names))
+
+
+def _is_named_so(item: Item, others: dict[tuple[str, str], Any]) -> bool:
+    """Whether one of the others has this item's name: one item whose gold changed."""
+    name = golds.name_key(item.ident)
+    return sum(golds.name_key(ident) == name for ident, _ in others) > 1
+
+
+def _failed_for(item: Item, others: dict[tuple[str, str], Any]) -> dict[tuple[str, str], str]:
+    """What other items expect and models that agree are failed for here."""
+    return {at: normal.written(other) for at, other in others.items()
+            if other != item.expected and (text := golds.plain(other)) and agreed(item, [
+                row for row in item.rows if row.outcome != "unjudged"
+                and alike(final(row.answer), text, "")])}
 
 
 def _is_in_the_words(item: Item, others: dict[tuple[str, str], Any]) -> bool:
