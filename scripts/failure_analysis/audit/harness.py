@@ -5,22 +5,36 @@ not run, a run cut while it was getting on."""
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from json import JSONDecoder
+from typing import Any
 
-from failure_analysis.audit import broken, checked, look_ups, lost, required, shell, wording
+from failure_analysis.audit import (
+    broken,
+    checked,
+    look_ups,
+    lost,
+    no_answer,
+    other_result,
+    required,
+    shell,
+    wording,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_TOKENS = re_compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
+_TOKENS = re_compile(r"(?:^|[\W_])(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
                      r"context_?(length|limit|window)|truncated)", re.I)
-_CLOCKED = re_compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
-_LIMIT = re_compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
+_CLOCKED = re_compile(r"^(?:(?:request|agent|task|episode|global|total|run)_?)?(timeout|timed[_ ]out|deadline)",
+                      re.I)
+_LIMIT = re_compile(r"(?:^|[\W_])(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
                     r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length)|wall_?(clock|time)|"
-                    r"episode_?limit|horizon)", re.I)
-_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
+                    r"episode_?limit|horizon)|^(?!.*(?:rate|format|quota))\w*limit$", re.I)
+_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\A\W*(?:the )?(?:result|total|sum|value|"
+                       r"solution) (?:is|equals|=)|\\boxed|<answer|\bthe answer\b|"
                        r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
 _ENDED = re_compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
 _UNKNOWN_TOOL = re_compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
@@ -83,10 +97,17 @@ def _empty(row: Seen, item: Item, whole: Whole) -> bool:
             or row.tokens == 0 and not row.termination and any(
                 one.termination for one in item.rows)):
         return True
-    if not _silent(row, whole) or _broke(row, item, whole):
+    if not _says_nothing(row) or _broke(row, item, whole):
         return False
-    if row.termination and broken.ERROR_END.search(row.termination):
+    others = any(one.outcome == "pass" and one.answer.strip() for one in item.rows)
+    if row.termination and broken.ERROR_END.search(row.termination) and (
+            _silent(row, whole) or row.outcome != "pass" and others):
         return True
+    if row.tokens == 0 and row.outcome != "pass" and others and row.termination \
+            and not _OWN_END.fullmatch(row.termination):
+        return True
+    if not _silent(row, whole):
+        return False
     silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
     return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
 
@@ -209,6 +230,7 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
         return False
     json_asked = "json" in item.question.lower()
     return (checked.graded(row) and broken.starved(checked.last_log(row))
+            or bool(row.judge) and _machine_spoke(row, item)
             or broken.unchecked(row.judge, bool(row.made), json_asked)
             or checked.not_begun(row)
             or not row.made and 0 < len(row.judge) < _LONGEST_STEP and _never_ran(row, item)
@@ -216,6 +238,36 @@ def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
             and all(one.judge in row.judge or broken.uncollected(one.judge, json_asked)
                     for one in item.rows if one.judge)
             and len({one.model for one in item.rows}) > 1)
+
+
+def _machine_spoke(row: Seen, item: Item) -> bool:
+    """Whether the words of a check are of its machine: it was called wrongly or was not ready, the
+    same words stand for all rows of two models whatever they answered and name nothing of it, or
+    they stand where another was right with just that."""
+    log = row.judge
+    if len(log) > _SHORT_LOG or checked.outcome(log) is not None or row.made and checked.failed(log):
+        return False
+    if broken.not_begun(log):
+        return True
+    if not broken.technical(log) and not _CHECKER.match(log) or _OF_ANSWER.search(log):
+        return False
+    if all(one.judge == log and one.outcome == "fail" for one in item.rows):
+        texts = [f"{one.answer} {[made.arguments for made in one.made]}" for one in item.rows]
+        return len(set(texts)) > 1 and len({one.model for one in item.rows}) > 1 and not any(
+            word in text for pair in _NAMES.findall(log) for word in pair if word
+            for text in (*texts, item.question))
+    mine = (row.answer.strip().casefold(), [look_ups.key(made) for made in row.made])
+    return any(one.outcome == "pass" and mine == (
+        one.answer.strip().casefold(), [look_ups.key(made) for made in one.made])
+        for one in item.rows)
+
+
+_SHORT_LOG = 250
+_CHECKER = re.compile(r"\W*(?:checker|grader|evaluator|verifier|harness|runner|judge)\b\W", re.I)
+_OF_ANSWER = re.compile(r"\b(?:expected|got|assert\w*|answer|output|solution|wrong|incorrect|"
+                        r"mismatch|undefined|NameError|SyntaxError|IndentationError|missing)\b", re.I)
+_NAMES = re.compile(r"(?:named|network|host|file|volume|image|command) ['\"]?([\w./-]{3,})|"
+                    r"([\w./-]{3,}): (?:command )?not found")
 
 
 def _never_ran(row: Seen, item: Item) -> bool:
@@ -240,8 +292,22 @@ def _cut(row: Seen, item: Item, whole: Whole) -> bool:
             return True
         if not (_breaks_off(row) and _in_mid_text(row)):
             return False
-    return bool(row.answer.strip()) and not _ANSWERED.search(row.answer[-1_500:]) \
-        and not _repeats_itself(row.answer)
+    if not row.answer.strip():
+        return not row.made and not row.spoken.strip() and _in_mid_text(row) \
+            and bool(row.tokens) and any(other.outcome == "pass" and other.answer.strip()
+                                         for other in item.rows)
+    return not _ANSWERED.search(row.answer[-1_500:]) and not _repeats_itself(row.answer) \
+        and not _has_answered(row.answer, item.expected)
+
+
+def _has_answered(text: str, expected: Any) -> bool:
+    """Whether a text that was cut begins with a whole JSON object as one is expected."""
+    if not isinstance(expected, dict | list) or text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        return isinstance(JSONDecoder().raw_decode(text.lstrip())[0], type(expected))
+    except ValueError:
+        return False
 
 
 def _in_mid_text(row: Seen) -> bool:
@@ -294,7 +360,7 @@ def _at_limit(row: Seen, whole: Whole) -> bool:
     at the number of tokens at which others of the run do."""
     if row.termination:
         return bool(_LIMIT.match(row.termination)) or (
-            bool(_CLOCKED.match(row.termination)) and _breaks_off(row))
+            bool(_CLOCKED.match(row.termination)) and (_breaks_off(row) or bool(row.made)))
     run = whole.runs[row.run]
     return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2
             and not row.made and _breaks_off(row))
@@ -314,8 +380,16 @@ def _repeats_itself(text: str) -> bool:
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.
 _ALL, _OPEN, _ACTED, _OPEN_ACTED = range(4)
-_Test = Callable[[Seen, Item, Whole], bool]
+_Test = Callable[[Seen, Item, Whole], object]
 _RULES: tuple[tuple[str, str, int, _Test], ...] = (
+    ("no_answer", "hold what is no answer of the model.", _OPEN, no_answer.is_none),
+    ("user_lost", "failed as the simulated user said nothing that a user says.", _OPEN, lost.user),
+    ("other_result", "failed after a call that was answered otherwise than to all that passed.",
+     _OPEN_ACTED, other_result.of_a_row),
+    ("one_word", "failed after look-ups that had one answer, whatever was asked.", _OPEN_ACTED,
+     lost.one_word),
+    ("no_file", "failed for a file that the question names and that nobody had.", _OPEN_ACTED,
+     lost.file),
     ("infrastructure", "ended by an error of the infrastructure.", _ALL, _broke),
     ("empty", "are empty, and no end of the model's own is recorded.", _ALL, _empty),
     ("tool_broken", "failed after calls of a tool that works for no model.", _OPEN_ACTED, _tool),
@@ -345,8 +419,13 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
-    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
+    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset",
+                  "one_word", "no_file"):
         shown = "\n".join(map(shell.in_words, first.made[-_FEW_CALLS:]))
+    elif rule == "other_result":
+        shown = "\n".join(map(shell.in_words, other_result.of_a_row(first, item, whole)))
+    elif rule == "user_lost":
+        shown = "\n".join(first.heard)
     elif rule == "cut":
         shown = "\n".join(map(shell.in_words, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
     else:

@@ -39,21 +39,26 @@ _NOTHING = frozenset(("", "null", "none", "[]", "{}", '""', "''"))
 
 
 def session(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure of which the last calls, two or more, all got the same word that the session is
+    """A failure of which the last calls, two or more, or all, got the word that the session is
     gone, which no call before had ended; or each row of the item ended so."""
     if row.outcome != "fail" or not row.made or not _says_gone(row.made[-1]):
         return False
-    if len(row.made) <= _SEVERAL or _all_lost(item):
-        return _all_lost(item)
-    said = [re.sub(r"[\d.:]+", "#", made.result) for made in row.made]
+    if _all_lost(item):
+        return True
     first = len(row.made)
-    while first and _says_gone(row.made[first - 1]) and said[first - 1] == said[-1]:
+    while first and _says_gone(row.made[first - 1]):
         first -= 1
-    return len(row.made) - first >= _SEVERAL and first > 0 \
-        and not _ENDS_IT.search(f"{row.made[first - 1].tool} {row.made[first - 1].arguments}") \
+    before = row.made[first - 1] if first else None
+    return (len(row.made) - first >= _SEVERAL if before else _others_work(row, item)) \
+        and not (before and _ENDS_IT.search(f"{before.tool} {before.arguments}")) \
         and not _ENDS_IT.search(str(row.made[first].arguments)) \
         and not any(_says_gone(made) for other in item.rows if other.outcome == "pass"
                     for made in other.made)
+
+
+def _others_work(row: Seen, item: Item) -> bool:
+    """Whether one that passed worked in what was never there for a row."""
+    return any(other.outcome == "pass" and other.made for other in item.rows)
 
 
 def _all_lost(item: Item) -> bool:
@@ -210,3 +215,78 @@ def _shows(made: Made, call: required.Call) -> bool:
     return isinstance(said, dict) and bool(fresh) and all(
         key in said and required.folded(said[key]) == required.folded(value)
         for key, value in fresh.items())
+
+
+_PATH = re.compile(r"(?<![\w./:])/[\w.-]+(?:/[\w.-]+)+")
+_NO_FILE = re.compile(r"no such file|cannot (?:access|open|find|stat)|not found|does(?: not|n't) exist|"
+                      r"FileNotFound|ENOENT", re.I)
+_IF_THERE = re.compile(r"\b(?:missing|exists?|if|whether|absent|restore|recover|create)\b", re.I)
+
+
+def file(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after a look at a file or its folder that the question names, which was there in no
+    row of two models or more, of which none passed."""
+    if row.outcome != "fail" or not row.made or _IF_THERE.search(item.question):
+        return False
+    return any(all(other.outcome == "fail" and _without(other, path) for other in item.rows)
+               and len({other.model for other in item.rows}) >= _SEVERAL
+               for path in _PATH.findall(item.question))
+
+
+def _without(row: Seen, path: str) -> bool:
+    """Whether all that a row got of a path, or of what stands above it, is that it is not there."""
+    folder, _, name = path.rpartition("/")
+    tried = [made for made in row.made if re.search(
+        rf"{re.escape(folder)}\b|(?<![\w.-]){re.escape(name)}(?![\w.-])", str(made.arguments))]
+    return bool(tried) and all(_NO_FILE.search(made.result) or not made.result.strip()
+                               for made in tried)
+
+
+def one_word(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure where every look-up of two tools or more, with other arguments each time, got one
+    and the same sentence or nothing, of two models or more of which none passed."""
+    if row.outcome != "fail" or not row.made or shell.command(row.made[0]):
+        return False
+    said = re.sub(r"\d", "#", row.made[0].result.strip())
+    calls = [(other.model, made) for other in item.rows for made in other.made]
+    if any(re.sub(r"\d", "#", made.result.strip()) != said or required.writes(made.tool)
+           for _, made in calls) or any(other.outcome == "pass" for other in item.rows):
+        return False
+    asked = {text.casefold() for _, made in calls for text in golds.scalars(made.arguments)}
+    return (len({model for model, _ in calls}) >= _SEVERAL
+            and len({made.tool for _, made in calls}) >= _SEVERAL
+            and len({str((made.tool, made.arguments)) for _, made in calls}) > _SEVERAL
+            and (not said or " " in said or len(said) > _SHORT)
+            and not any(len(text) > 1 and text in said.casefold() for text in asked))
+
+
+_SHORT = 12
+_UNFILLED = re.compile(r"\{\{[^{}]+\}\}|\$\{\w+\}|<<\w+>>|\{[a-z_]+\}|%\(\w+\)s")
+_NOTICE = re.compile(r"\s*\[[^\[\]]{4,}\]\s*\Z|\s*\[(?:\w*sim\w*|user|system|runner|harness|proxy)\]", re.I)
+_STOPS = re.compile(r"\W*(?:#{2,}|<|\[|_{2,})\W*[A-Za-z_]+\W*(?:#{2,}|>|\]|_{2,})\W*")
+
+
+def user(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure with calls due and none made, as the simulated user said nothing that a user says,
+    to the last, as it did to none who passed."""
+    if row.outcome != "fail" or not row.heard or any(required.writes(made.tool)
+                                                     for made in row.made):
+        return False
+    passed = [other for other in item.rows if other.outcome == "pass" and other.made]
+    if not passed or not _is_no_user(row.heard[-1], item.question):
+        return False
+    if _STOPS.fullmatch(row.heard[-1]) and (len(row.heard) > 1 or row.made
+                                             or row.answer.strip()[-1:] not in ("", "?", "？")):
+        return False
+    return not any(_is_no_user(text, item.question) and not _STOPS.fullmatch(text)
+                   for other in passed for text in other.heard) and any(
+        other.heard for other in passed)
+
+
+def _is_no_user(text: str, question: str) -> bool:
+    """Whether a turn is blank, a notice in brackets, a form that nobody filled in, an error, or the
+    sign to stop and no word."""
+    unfilled = _UNFILLED.search(text)
+    return not text.strip() or bool(unfilled and unfilled[0] not in question) \
+        or bool(_NOTICE.match(text) or _STOPS.fullmatch(text)) \
+        or broken.stands_for_answer(text, question, "") or broken.failed(text)
