@@ -249,7 +249,7 @@ def _machine_spoke(row: Seen, item: Item) -> bool:
         return False
     if broken.not_begun(log):
         return True
-    if not broken.technical(log) and not _CHECKER.match(log) or _OF_ANSWER.search(log):
+    if not (":" in log and broken.technical(log) or _CHECKER.match(log)) or _OF_ANSWER.search(log):
         return False
     if all(one.judge == log and one.outcome == "fail" for one in item.rows):
         texts = [f"{one.answer} {[made.arguments for made in one.made]}" for one in item.rows]
@@ -263,7 +263,8 @@ def _machine_spoke(row: Seen, item: Item) -> bool:
 
 
 _SHORT_LOG = 250
-_CHECKER = re.compile(r"\W*(?:checker|grader|evaluator|verifier|harness|runner|judge)\b\W", re.I)
+_CHECKER = re.compile(r"\W*(?:checker|grader|evaluator|verifier|harness|runner)\b[^\n]{0,80}\b(?:not "
+                      r"found|no such|cannot|unable|could not|failed to|refused|timed out)\b", re.I)
 _OF_ANSWER = re.compile(r"\b(?:expected|got|assert\w*|answer|output|solution|wrong|incorrect|"
                         r"mismatch|undefined|NameError|SyntaxError|IndentationError|missing)\b", re.I)
 _NAMES = re.compile(r"(?:named|network|host|file|volume|image|command) ['\"]?([\w./-]{3,})|"
@@ -292,12 +293,21 @@ def _cut(row: Seen, item: Item, whole: Whole) -> bool:
             return True
         if not (_breaks_off(row) and _in_mid_text(row)):
             return False
+    if not row.made and _asks_on(row):
+        return True
     if not row.answer.strip():
         return not row.made and not row.spoken.strip() and _in_mid_text(row) \
             and bool(row.tokens) and any(other.outcome == "pass" and other.answer.strip()
                                          for other in item.rows)
     return not _ANSWERED.search(row.answer[-1_500:]) and not _repeats_itself(row.answer) \
         and not _has_answered(row.answer, item.expected)
+
+
+def _asks_on(row: Seen) -> bool:
+    """Whether a talk was cut in which each of the last turns asks something new and is told it."""
+    asked, told = row.spoken.split("\n\n")[-_NEW_CALLS:], row.heard[-_NEW_CALLS:]
+    return len(set(asked)) == len(set(told)) == _NEW_CALLS and all(map(str.strip, told)) \
+        and all(one.rstrip()[-1:] in ("?", "？") for one in asked)
 
 
 def _has_answered(text: str, expected: Any) -> bool:
@@ -313,7 +323,7 @@ def _has_answered(text: str, expected: Any) -> bool:
 def _in_mid_text(row: Seen) -> bool:
     """Whether what ended the run ends it in the midst of a text, as a number of steps does not."""
     ended = row.termination or ""
-    return bool(_TOKENS.match(ended) or _CLOCKED.match(ended))
+    return bool(_TOKENS.search(ended) or _CLOCKED.match(ended))
 
 
 def _breaks_off(row: Seen) -> bool:
@@ -359,7 +369,7 @@ def _at_limit(row: Seen, whole: Whole) -> bool:
     """Whether a limit ended the run: as it says, or where it does not, by an answer that breaks off
     at the number of tokens at which others of the run do."""
     if row.termination:
-        return bool(_LIMIT.match(row.termination)) or (
+        return bool(_LIMIT.search(row.termination)) or (
             bool(_CLOCKED.match(row.termination)) and (_breaks_off(row) or bool(row.made)))
     run = whole.runs[row.run]
     return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2

@@ -18,6 +18,7 @@ _MARK = re.compile(r"<[|｜]?(?P<tag>\w*(?:tool|function|python|call)\w*)[^<>]{0
 _CALLS = re.compile(r"(?:tool|function)_?(?:use|calls?)", re.I)
 # What stands behind a text that somebody cut: how much, or that it was.
 _REMARK = re.compile(r"(?:…|\.\.\.)?\s*[\[(<](?=[^\[\]()<>]*(?:\d|trunc|omit|clip|cut|short))"
+                     r"(?=[^\[\]()<>]*[^\W\d]{3})"
                      r"[^\[\]()<>]{3,60}[\])>]\W{0,2}\Z|(?:…|\.\.\.)\s*\+?\d+ more \w+\W*\Z", re.I)
 _STOPPED = re.compile(r"stop_(?:sequence|string|word)", re.I)
 _OWN_END = re.compile(r"stop|end_turn|eos(?:_token)?|completed?|finished|done", re.I)
@@ -31,6 +32,8 @@ def is_none(row: Seen, item: Item, whole: Whole) -> bool:
         return False
     if row.tokens == 0:
         return _ungenerated(row, whole)
+    if row.ident in whole.swapped:
+        return True
     if len(text) > _LONGEST:
         return False
     return (len(text) < _SHORT and _is_machine(text, item)

@@ -14,7 +14,7 @@ _NO_CALL = "(no call"  # what stands for the call of a result that has none
 _UNKNOWN = re.compile(r"unknown|not (?:found|known|available|exist)|no such|invalid|unrecogni[sz]ed|"
                       r"does not exist|undefined", re.I)
 _ECHO = re.compile(r"\s*echo ([\w-]+)\s*")
-_SEVERAL = 2
+_SEVERAL, _LONGEST = 2, 300
 
 
 def of_a_row(row: Seen, item: Item, whole: Whole) -> list[Made]:
@@ -28,7 +28,8 @@ def of_a_row(row: Seen, item: Item, whole: Whole) -> list[Made]:
 
 
 def _failed(made: Made) -> bool:
-    return made.failed or broken.failed(made.result)
+    return made.failed or broken.failed(made.result) \
+        or len(made.result) < _LONGEST and broken.technical(made.result)
 
 
 def _refused(row: Seen, passed: Sequence[Seen]) -> list[Made]:
@@ -90,9 +91,10 @@ def _renamed(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
     run does not know, in all rows of the model."""
     tools = {made.tool for other in passed for made in other.made}
     mine = [made for other in item.rows if other.model == row.model for made in other.made]
-    return row.made[:1] if all(
-        made.tool not in tools and re.split(r"[./:]|__", made.tool)[-1] in tools
-        and _UNKNOWN.search(made.result) for made in mine) else []
+    bare = [re.split(r"[./:]|__", made.tool)[-1] for made in mine]
+    return row.made[:1] if any(name in tools for name in bare) and all(
+        name != made.tool not in tools and _UNKNOWN.search(made.result)
+        for name, made in zip(bare, mine, strict=True)) else []
 
 
 def _without_calls(row: Seen, passed: Sequence[Seen]) -> list[Made]:
