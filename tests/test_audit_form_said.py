@@ -147,9 +147,9 @@ def test_a_table_that_was_never_loaded() -> None:
     none = call("run_query", {"sql": "s"}, 'ERROR: relation "pets" does not exist')
     rows = [point("a", "fail", none, model="a"), point("b", "fail", none, model="b")]
     ask = "Count the rows of table pets."
-    assert lost.table(rows[0], item(*rows, question=ask), None)
-    assert not lost.table(rows[0], item(*rows, question="Count the cats."), None)
-    assert not lost.table(rows[0], item(*rows, point("c", "pass"), question=ask), None)
+    assert lost.not_loaded(rows[0], item(*rows, question=ask), None)
+    assert not lost.not_loaded(rows[0], item(*rows, question="Count the cats."), None)
+    assert not lost.not_loaded(rows[0], item(*rows, point("c", "pass"), question=ask), None)
 
 
 def test_a_world_that_was_not_reset() -> None:

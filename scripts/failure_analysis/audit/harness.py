@@ -396,21 +396,17 @@ _RULES: tuple[tuple[str, str, int, _Test], ...] = (
     ("user_lost", "failed as the simulated user said nothing that a user says.", _OPEN, lost.user),
     ("other_result", "failed after a call that was answered otherwise than to all that passed.",
      _OPEN_ACTED, other_result.of_a_row),
-    ("one_word", "failed after look-ups that had one answer, whatever was asked.", _OPEN_ACTED,
-     lost.one_word),
-    ("no_file", "failed for a file that the question names and that nobody had.", _OPEN_ACTED,
-     lost.file),
     ("infrastructure", "ended by an error of the infrastructure.", _ALL, _broke),
     ("empty", "are empty, and no end of the model's own is recorded.", _ALL, _empty),
     ("tool_broken", "failed after calls of a tool that works for no model.", _OPEN_ACTED, _tool),
     ("session_lost", "lost the session in which they worked.", _OPEN_ACTED, lost.session),
     ("no_network", "failed in a sandbox without the network that the item needs.", _OPEN_ACTED,
      lost.network),
-    ("not_loaded", "failed for a table that the question names and that nobody had.",
-     _OPEN_ACTED, lost.table),
+    ("not_loaded", "failed for what the question names and nobody had.", _OPEN_ACTED,
+     lost.not_loaded),
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
      _OPEN_ACTED, lost.not_reset),
-    ("empty_look_ups", "failed after look-ups that are empty for all.", _OPEN_ACTED, lost.look_ups),
+    ("empty_look_ups", "failed after look-ups that are empty or one for all.", _OPEN_ACTED, lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
      _OPEN, lost.not_given),
     ("executed_again", "have a call that was executed again under one id.", _ACTED, _again),
@@ -429,8 +425,7 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
-    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset",
-                  "one_word", "no_file"):
+    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
         shown = "\n".join(map(shell.in_words, first.made[-_FEW_CALLS:]))
     elif rule == "other_result":
         shown = "\n".join(map(shell.in_words, other_result.of_a_row(first, item, whole)))

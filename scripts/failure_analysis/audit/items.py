@@ -29,7 +29,6 @@ _BATCH = 1_000
 _READ_AT_ONCE = 4_000_000  # bytes of runs that one process reads at a time
 _PIECE = 200  # items that one process works on at a time
 _SHORT, _FEWEST = 300, 5  # characters of an answer
-_WORD = re.compile(r"\w{4,}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -201,15 +200,9 @@ def _swapped(table: sqlite3.Connection) -> set[str]:
         right = {item for item, row in rows if row.outcome == "pass"}
         if len(right) == 1:
             other |= {(row.run, row.trial, item): (*right, row.ident) for item, row in rows
-                      if item not in right and row.outcome == "fail" and not _shares(row)}
+                      if item not in right and row.outcome == "fail"}
     return {ident for (run, trial, item), (its, ident) in other.items()
             if other.get((run, trial, its), ("",))[0] == item}
-
-
-def _shares(row: Seen) -> bool:
-    """Whether an answer has a word of its question."""
-    return not set(_WORD.findall(row.answer.casefold())).isdisjoint(
-        _WORD.findall(row.question.casefold()))
 
 
 def items(rows: Rows, piece: tuple[str, str, str, str]) -> Iterator[Item]:

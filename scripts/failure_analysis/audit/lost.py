@@ -103,17 +103,7 @@ def look_ups(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure after look-ups that are empty in all rows, where a name that is expected stands
     neither in the question nor in anything that a tool said."""
     return row.outcome == "fail" and bool(_looked(row)) and (_is_unknowable(item, whole)
-                                                             or _all_blank(item))
-
-
-def _all_blank(item: Item) -> bool:
-    """Whether all that was read of a page, file or the like by its name is blank, for two models or
-    more of which none passed: a search may find nothing, what is read has something in it."""
-    read = [(row.model, made) for row in item.rows for made in _looked(row)]
-    return len({model for model, _ in read}) >= _SEVERAL and len(read) > _SEVERAL \
-        and all(row.outcome == "fail" and row.made for row in item.rows) \
-        and all(not made.result.strip() and not made.failed and not shell.command(made)
-                and _READS.search(made.tool) for _, made in read)
+                                                             or _one_word(item))
 
 
 _READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?"
@@ -169,21 +159,35 @@ def _is_unknowable(item: Item, whole: Whole) -> bool:
 
 _NO_TABLE = re.compile(r"\b(?:relation|table) [\"'`]?(?:\w+\.)?(\w+)[\"'`]? "
                        r"(?:does not|doesn't) exist|\bno such table: (?:\w+\.)?(\w+)", re.I)
+_NO_FILE = re.compile(r"no such file|cannot (?:access|open|find|stat)|not found|does(?: not|n't) "
+                      r"exist|FileNotFound|ENOENT", re.I)
+_PATH = re.compile(r"(?<![\w./:])(/[\w.-]+)+(/[\w.-]+)")
+_IF_THERE = re.compile(r"\b(?:missing|exists?|if|whether|absent|restore|recover|create)\b", re.I)
 
 
-def table(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure after a query of a table that the question names, and that was there in no row of
-    two models or more, of which none passed."""
-    return row.outcome == "fail" and bool(_not_there(row, item.question)) \
+def not_loaded(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after a query of a table or a look at a file that the question names, and that was
+    there in no row of two models or more, of which none passed."""
+    return row.outcome == "fail" and bool(row.made) \
         and len({other.model for other in item.rows}) >= _SEVERAL \
-        and all(other.outcome != "pass" and _not_there(other, item.question)
-                for other in item.rows)
+        and all(other.outcome != "pass" for other in item.rows) and (
+            all(_no_table(other, item.question) for other in item.rows)
+            or not _IF_THERE.search(item.question) and any(
+                all(_no_file(other, found) for other in item.rows)
+                for found in _PATH.finditer(item.question)))
 
 
-def _not_there(row: Seen, question: str) -> set[str]:
-    """The tables that a question names and a row did not find."""
-    return {name for made in row.made for found in _NO_TABLE.findall(made.result[:_LONGEST])
-            for name in found if name and re.search(rf"\b{name}\b", question)}
+def _no_table(row: Seen, question: str) -> bool:
+    """Whether a table that a question names was not there."""
+    return any(name and re.search(rf"\b{name}\b", question) for made in row.made
+               for found in _NO_TABLE.findall(made.result[:_LONGEST]) for name in found)
+
+
+def _no_file(row: Seen, path: re.Match[str]) -> bool:
+    """Whether all that a row got of a file and what stands above it is that it is not there."""
+    tried = [made.result for made in row.made if path[0].removesuffix(path[2]) in str(made.arguments)
+             or path[2][1:] in str(made.arguments)]
+    return bool(tried) and all(_NO_FILE.search(one) or not one.strip() for one in tried)
 
 
 def not_reset(row: Seen, item: Item, whole: Whole) -> bool:
@@ -217,50 +221,25 @@ def _shows(made: Made, call: required.Call) -> bool:
         for key, value in fresh.items())
 
 
-_PATH = re.compile(r"(?<![\w./:])/[\w.-]+(?:/[\w.-]+)+")
-_NO_FILE = re.compile(r"no such file|cannot (?:access|open|find|stat)|not found|does(?: not|n't) exist|"
-                      r"FileNotFound|ENOENT", re.I)
-_IF_THERE = re.compile(r"\b(?:missing|exists?|if|whether|absent|restore|recover|create)\b", re.I)
-
-
-def file(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure after a look at a file or its folder that the question names, which was there in no
-    row of two models or more, of which none passed."""
-    if row.outcome != "fail" or not row.made or _IF_THERE.search(item.question):
+def _one_word(item: Item) -> bool:
+    """Whether all that was read of pages, files or the like by their names is blank, or all look-ups
+    of two tools, with other arguments each time, got one sentence that names nothing of these: for
+    two models or more, of which none passed."""
+    read = [(row.model, made) for row in item.rows for made in _looked(row)]
+    said = {re.sub(r"\d", "#", made.result.strip()) for _, made in read}
+    if len({model for model, _ in read}) < _SEVERAL or len(read) <= _SEVERAL or len(said) > 1 \
+            or not all(row.outcome == "fail" and row.made for row in item.rows) \
+            or any(shell.command(made) for _, made in read):
         return False
-    return any(all(other.outcome == "fail" and _without(other, path) for other in item.rows)
-               and len({other.model for other in item.rows}) >= _SEVERAL
-               for path in _PATH.findall(item.question))
+    text = said.pop().casefold()
+    if not text and all(_READS.search(made.tool) and not made.failed for _, made in read):
+        return True
+    return (len({made.tool for _, made in read}) > 1 and (not text or " " in text or len(text) > 12)
+            and len({str((made.tool, made.arguments)) for _, made in read}) > _SEVERAL
+            and not any(len(one) > 1 and one.casefold() in text for _, made in read
+                        for one in golds.scalars(made.arguments)))
 
 
-def _without(row: Seen, path: str) -> bool:
-    """Whether all that a row got of a path, or of what stands above it, is that it is not there."""
-    folder, _, name = path.rpartition("/")
-    tried = [made for made in row.made if re.search(
-        rf"{re.escape(folder)}\b|(?<![\w.-]){re.escape(name)}(?![\w.-])", str(made.arguments))]
-    return bool(tried) and all(_NO_FILE.search(made.result) or not made.result.strip()
-                               for made in tried)
-
-
-def one_word(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure where every look-up of two tools or more, with other arguments each time, got one
-    and the same sentence or nothing, of two models or more of which none passed."""
-    if row.outcome != "fail" or not row.made or shell.command(row.made[0]):
-        return False
-    said = re.sub(r"\d", "#", row.made[0].result.strip())
-    calls = [(other.model, made) for other in item.rows for made in other.made]
-    if any(re.sub(r"\d", "#", made.result.strip()) != said or required.writes(made.tool)
-           for _, made in calls) or any(other.outcome == "pass" for other in item.rows):
-        return False
-    asked = {text.casefold() for _, made in calls for text in golds.scalars(made.arguments)}
-    return (len({model for model, _ in calls}) >= _SEVERAL
-            and len({made.tool for _, made in calls}) >= _SEVERAL
-            and len({str((made.tool, made.arguments)) for _, made in calls}) > _SEVERAL
-            and (not said or " " in said or len(said) > _SHORT)
-            and not any(len(text) > 1 and text in said.casefold() for text in asked))
-
-
-_SHORT = 12
 _UNFILLED = re.compile(r"\{\{[^{}]+\}\}|\$\{\w+\}|<<\w+>>|\{[a-z_]+\}|%\(\w+\)s")
 _NOTICE = re.compile(r"\s*\[[^\[\]]{4,}\]\s*\Z|\s*\[(?:\w*sim\w*|user|system|runner|harness|proxy)\]", re.I)
 _STOPS = re.compile(r"\W*(?:#{2,}|<|\[|_{2,})\W*[A-Za-z_]+\W*(?:#{2,}|>|\]|_{2,})\W*")
