@@ -88,15 +88,15 @@ ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|a
 
 
 # An error by its name or its number, and what no answer is about.
-_NAMED = re.compile(r"\W*(?:an error occurred \(|[45]\d\d\W+)?(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|"
-                    r"NotFound|Time-?[Oo]ut|Failure|Unavailable|Exceeded)\b\W|"
-                    r"\W*[^\W\d]+ (?:code:? )?(?:408|429|5\d\d)\s?[:：]", re.U)
+_NAMED = re.compile(r"\W*(?:an error occurred \(|[45]\d\d\W+)?(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|"
+                    r"Exception|NotFound|Time-?[Oo]ut|Failure|Unavailable|Exceeded)\b\W|"
+                    r"\W*[^\W\d]+ (?:code:? )?(?:408|429|5\d\d)\s?[:：]")
 _OF_A_MACHINE = re.compile(
     r"\bmemory\b|quota|throttl|deployment|credential|too many requests|\bserver\b|rate.?limit|"
     r"\bapi\b|retries|could not process|" + _OF_A_LINE.pattern, re.I)
 # The last line, where a line broke off in the midst of a text.
-_BROKEN_OFF = re.compile(r"\W{0,2}[\[(<][^\[\]()<>]{0,40}(?:error|fail|abort|interrupt|lost|closed|reset)"
-                         r"[^\[\]()<>]{0,40}[\])>]", re.I)
+_BROKEN_OFF = re.compile(r"\W{0,2}[\[(<][^\[\]()<>]{0,40}(?:error|fail|abort|interrupt|lost|closed|"
+                         r"reset)[^\[\]()<>]{0,40}[\])>]", re.I)
 
 
 @lru_cache(1 << 10)
@@ -237,8 +237,8 @@ _FAILED = re.compile(
     r"open\w*)\b)", re.I)
 # What stands anywhere in such a result: the system's own name of an error, a call that its program
 # does not take.
-_ANY_PLACE = re.compile(r"\bE(?:CONN[A-Z]+|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOTFOUND|PIPE)\b|"
-                        r"\bunexpected keyword argument\b|\d required positional argument")
+_ANY_PLACE = re.compile(r"\bE(?:CONN[A-Z]+|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOTFOUND|"
+                        r"PIPE)\b|\bunexpected keyword argument\b|\d required positional argument")
 _TAGS = re.compile(r"<[^<>]{1,200}>")
 
 

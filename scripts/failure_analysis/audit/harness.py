@@ -10,6 +10,7 @@ from typing import Any
 
 from failure_analysis.audit import (
     broken,
+    check_broke,
     checked,
     look_ups,
     lost,
@@ -17,7 +18,6 @@ from failure_analysis.audit import (
     other_result,
     required,
     shell,
-    wording,
 )
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
@@ -25,15 +25,17 @@ from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_TOKENS = re_compile(r"(?:^|[\W_])(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
-                     r"context_?(length|limit|window)|truncated)", re.I)
-_CLOCKED = re_compile(r"^(?:(?:request|agent|task|episode|global|total|run)_?)?(timeout|timed[_ ]out|deadline)",
-                      re.I)
-_LIMIT = re_compile(r"(?:^|[\W_])(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
+_TOKENS = re_compile(r"^(?:.*[\W_])?(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|"
+                     r"token_?limit|context_?(length|limit|window)|truncated)", re.I)
+_CLOCKED = re_compile(r"^(?:(?:request|agent|task|episode|global|total|run)_?)?"
+                      r"(timeout|timed[_ ]out|deadline)", re.I)
+_LIMIT = re_compile(r"^(?!\w*(?:rate|format|quota))(?:.*[\W_])?(length|max_|token_?limit|"
+                    r"message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
                     r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length)|wall_?(clock|time)|"
-                    r"episode_?limit|horizon)|^(?!.*(?:rate|format|quota))\w*limit$", re.I)
-_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\A\W*(?:the )?(?:result|total|sum|value|"
+                    r"episode_?limit|horizon)", re.I)
+_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\A\W*(?:the )?(?:result|total|sum|"
+                       r"value|"
                        r"solution) (?:is|equals|=)|\\boxed|<answer|\bthe answer\b|"
                        r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
 _ENDED = re_compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
@@ -52,6 +54,10 @@ _NUMBERS = re_compile(r"\d+(?:\.\d+)?")
 _DUPLICATE = re_compile(r"\bduplicate|\balready (?:\w+ )?(?:placed|processed|executed|done|sent|"
                         r"submitted|handled|received|created|applied)", re.I)
 _LONGEST_STEP, _FEWEST_TOKENS = 500, 50
+# Ends that a model, or what it said, may have brought about.
+_CHOSEN = re.compile(r"stop|end|eos|complet|finish|done|submit|exit|quit|gave|give|refus|user|"
+                     r"agent|format|pars(?:e|ing)|invalid|repeat|loop|polic|success|tool|answer",
+                     re.I)
 _OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
@@ -90,26 +96,26 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
-    """No answer and no call after an error; or no end recorded, and several models silent, which
+    """No answer and no call after an error, or after an end that is none of the model's and of none
+    who answered; or no end recorded, or none of a text that was, and several models silent, which
     else answer."""
-    if _ungenerated(row, whole) and not _broke(row, item, whole) and (len(
-            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1
-            or row.tokens == 0 and not row.termination and any(
-                one.termination for one in item.rows)):
-        return True
     if not _says_nothing(row) or _broke(row, item, whole):
         return False
-    others = any(one.outcome == "pass" and one.answer.strip() for one in item.rows)
-    if row.termination and broken.ERROR_END.search(row.termination) and (
-            _silent(row, whole) or row.outcome != "pass" and others):
+    ended = row.termination or ""
+    others = [one for one in item.rows if one.outcome == "pass" and one.answer.strip()]
+    if broken.ERROR_END.search(ended) and (_silent(row, whole) or row.outcome != "pass" and others):
         return True
-    if row.tokens == 0 and row.outcome != "pass" and others and row.termination \
-            and not _OWN_END.fullmatch(row.termination):
-        return True
-    if not _silent(row, whole):
+    if row.outcome == "pass":
         return False
-    silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
-    return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
+    if _ungenerated(row, whole) and (row.tokens == 0 and not ended and any(
+            one.termination for one in item.rows) or len(
+            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1):
+        return True
+    if ended:
+        return bool(others) and not row.tokens and not row.heard and not _CHOSEN.search(ended) \
+            and all(one.termination != ended for one in others)
+    return _silent(row, whole) and len({one.model for one in item.rows if not one.termination
+                                        and _silent(one, whole)}) >= _SEVERAL
 
 
 def _ungenerated(row: Seen, whole: Whole) -> bool:
@@ -224,68 +230,10 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
             and len({row.model for row, _ in calls}) > 1)
 
 
-def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure of which the check says that it could not run."""
-    if row.outcome != "fail":
-        return False
-    json_asked = "json" in item.question.lower()
-    return (checked.graded(row) and broken.starved(checked.last_log(row))
-            or bool(row.judge) and _machine_spoke(row, item)
-            or broken.unchecked(row.judge, bool(row.made), json_asked)
-            or checked.not_begun(row)
-            or not row.made and 0 < len(row.judge) < _LONGEST_STEP and _never_ran(row, item)
-            or broken.uncollected(row.judge, json_asked)
-            and all(one.judge in row.judge or broken.uncollected(one.judge, json_asked)
-                    for one in item.rows if one.judge)
-            and len({one.model for one in item.rows}) > 1)
-
-
-def _machine_spoke(row: Seen, item: Item) -> bool:
-    """Whether the words of a check are of its machine: it was called wrongly or was not ready, the
-    same words stand for all rows of two models whatever they answered and name nothing of it, or
-    they stand where another was right with just that."""
-    log = row.judge
-    if len(log) > _SHORT_LOG or checked.outcome(log) is not None or row.made and checked.failed(log):
-        return False
-    if broken.not_begun(log):
-        return True
-    if not (":" in log and broken.technical(log) or _CHECKER.match(log)) or _OF_ANSWER.search(log):
-        return False
-    if all(one.judge == log and one.outcome == "fail" for one in item.rows):
-        texts = [f"{one.answer} {[made.arguments for made in one.made]}" for one in item.rows]
-        return len(set(texts)) > 1 and len({one.model for one in item.rows}) > 1 and not any(
-            word in text for pair in _NAMES.findall(log) for word in pair if word
-            for text in (*texts, item.question))
-    mine = (row.answer.strip().casefold(), [look_ups.key(made) for made in row.made])
-    return any(one.outcome == "pass" and mine == (
-        one.answer.strip().casefold(), [look_ups.key(made) for made in one.made])
-        for one in item.rows)
-
-
-_SHORT_LOG = 250
-_CHECKER = re.compile(r"\W*(?:checker|grader|evaluator|verifier|harness|runner)\b[^\n]{0,80}\b(?:not "
-                      r"found|no such|cannot|unable|could not|failed to|refused|timed out)\b", re.I)
-_OF_ANSWER = re.compile(r"\b(?:expected|got|assert\w*|answer|output|solution|wrong|incorrect|"
-                        r"mismatch|undefined|NameError|SyntaxError|IndentationError|missing)\b", re.I)
-_NAMES = re.compile(r"(?:named|network|host|file|volume|image|command) ['\"]?([\w./-]{3,})|"
-                    r"([\w./-]{3,}): (?:command )?not found")
-
-
-def _never_ran(row: Seen, item: Item) -> bool:
-    """Whether the few words of a check say that a program is not there which the answer does not
-    call, that what it builds of could not be fetched, or that its machine was full for all."""
-    if ": " in row.judge and broken.lacks(row.judge, row.answer):
-        return True
-    return wording.has_any(row.judge, broken.BROKE_SIGNS) and (
-        broken.not_built(row.judge) or broken.starved(row.judge) and all(
-            broken.starved(one.judge) for one in item.rows if one.outcome == "fail")) \
-        and checked.outcome(row.judge) is None
-
-
 def _cut(row: Seen, item: Item, whole: Whole) -> bool:
     """Cut at a limit while still getting on: the last calls are new ones, or the text goes on
     without an answer and without repeating itself."""
-    if row.outcome == "pass" or not _at_limit(row, whole):
+    if row.outcome == "pass" or not (_at_limit(row, whole) or _ended_alone(row, item)):
         return False
     if row.made:
         acts = [made for made in row.made if not _THOUGHT.match(made.tool)]
@@ -320,10 +268,18 @@ def _has_answered(text: str, expected: Any) -> bool:
         return False
 
 
+def _ended_alone(row: Seen, item: Item) -> bool:
+    """Whether a run that says nothing in the end was ended as none that passed, by what no model
+    brings about."""
+    ends = {one.termination for one in item.rows if one.outcome == "pass"} - {None, ""}
+    return bool(row.made and row.termination and ends) and row.termination not in ends \
+        and not row.answer.strip() and not _CHOSEN.search(row.termination or "")
+
+
 def _in_mid_text(row: Seen) -> bool:
     """Whether what ended the run ends it in the midst of a text, as a number of steps does not."""
     ended = row.termination or ""
-    return bool(_TOKENS.search(ended) or _CLOCKED.match(ended))
+    return bool(_TOKENS.match(ended) or _CLOCKED.match(ended))
 
 
 def _breaks_off(row: Seen) -> bool:
@@ -369,7 +325,7 @@ def _at_limit(row: Seen, whole: Whole) -> bool:
     """Whether a limit ended the run: as it says, or where it does not, by an answer that breaks off
     at the number of tokens at which others of the run do."""
     if row.termination:
-        return bool(_LIMIT.search(row.termination)) or (
+        return bool(_LIMIT.match(row.termination)) or (
             bool(_CLOCKED.match(row.termination)) and (_breaks_off(row) or bool(row.made)))
     run = whole.runs[row.run]
     return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2
@@ -406,11 +362,13 @@ _RULES: tuple[tuple[str, str, int, _Test], ...] = (
      lost.not_loaded),
     ("not_reset", "failed as the first look-up showed what an earlier run had written.",
      _OPEN_ACTED, lost.not_reset),
-    ("empty_look_ups", "failed after look-ups that are empty or one for all.", _OPEN_ACTED, lost.look_ups),
+    ("empty_look_ups", "failed after look-ups that are empty or one for all.", _OPEN_ACTED,
+     lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
      _OPEN, lost.not_given),
     ("executed_again", "have a call that was executed again under one id.", _ACTED, _again),
-    ("not_checked", "failed though the check says that it could not run.", _OPEN, _unchecked),
+    ("not_checked", "failed though the check says that it could not run.", _OPEN,
+     check_broke.unchecked),
     ("cut", "were cut at the limit while still getting on.", _OPEN, _cut))
 
 

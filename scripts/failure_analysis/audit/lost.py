@@ -103,7 +103,7 @@ def look_ups(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure after look-ups that are empty in all rows, where a name that is expected stands
     neither in the question nor in anything that a tool said."""
     return row.outcome == "fail" and bool(_looked(row)) and (_is_unknowable(item, whole)
-                                                             or _one_word(item))
+                                                             or _one_word(item, whole))
 
 
 _READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?"
@@ -185,8 +185,9 @@ def _no_table(row: Seen, question: str) -> bool:
 
 def _no_file(row: Seen, path: re.Match[str]) -> bool:
     """Whether all that a row got of a file and what stands above it is that it is not there."""
-    tried = [made.result for made in row.made if path[0].removesuffix(path[2]) in str(made.arguments)
-             or path[2][1:] in str(made.arguments)]
+    above, name = path[0].removesuffix(path[2]), path[2][1:]
+    tried = [made.result for made in row.made if above in (asked := str(made.arguments))
+             or name in asked]
     return bool(tried) and all(_NO_FILE.search(one) or not one.strip() for one in tried)
 
 
@@ -221,15 +222,16 @@ def _shows(made: Made, call: required.Call) -> bool:
         for key, value in fresh.items())
 
 
-def _one_word(item: Item) -> bool:
-    """Whether all that was read of pages, files or the like by their names is blank, or all look-ups
-    of two tools, with other arguments each time, got one sentence that names nothing of these: for
-    two models or more, of which none passed."""
+def _one_word(item: Item, whole: Whole) -> bool:
+    """Whether all that was read of pages, files or the like by their names is blank, or what two
+    tools said to other arguments each time is nothing or one sentence that names nothing of these:
+    for two models or more, of which none passed; where results are recorded at all."""
     read = [(row.model, made) for row in item.rows for made in _looked(row)]
     said = {re.sub(r"\d", "#", made.result.strip()) for _, made in read}
     if len({model for model, _ in read}) < _SEVERAL or len(read) <= _SEVERAL or len(said) > 1 \
             or not all(row.outcome == "fail" and row.made for row in item.rows) \
-            or any(shell.command(made) for _, made in read):
+            or any(shell.command(made) for _, made in read) \
+            or not any(tool.told for tool in whole.tools.values()):
         return False
     text = said.pop().casefold()
     if not text and all(_READS.search(made.tool) and not made.failed for _, made in read):
@@ -241,7 +243,8 @@ def _one_word(item: Item) -> bool:
 
 
 _UNFILLED = re.compile(r"\{\{[^{}]+\}\}|\$\{\w+\}|<<\w+>>|\{[a-z_]+\}|%\(\w+\)s")
-_NOTICE = re.compile(r"\s*\[[^\[\]]{4,}\]\s*\Z|\s*\[(?:\w*sim\w*|user|system|runner|harness|proxy)\]", re.I)
+_NOTICE = re.compile(r"\s*\[[^\[\]]{4,}\]\s*\Z|\s*\[(?:\w*sim\w*|user|system|runner|harness|"
+                     r"proxy)\]", re.I)
 _STOPS = re.compile(r"\W*(?:#{2,}|<|\[|_{2,})\W*[A-Za-z_]+\W*(?:#{2,}|>|\]|_{2,})\W*")
 
 

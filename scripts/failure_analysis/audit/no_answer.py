@@ -9,20 +9,22 @@ from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
 
 # What a machine says in the place of an answer, and what a question speaks of that may ask for it.
-_SHAPES = tuple((re.compile(shape, re.I), re.compile(asked, re.I)) for shape, asked in (
-    (r"\W*object \w+\W*\Z|<?(?:\w+[. ])*\w+(?: object)? at 0x[0-9a-f]+>?\Z|<?[A-Z]\w+ ?[\[(](?:id|"
-     r"content|choices|model|text|\d{3})\b", r"object|class|print|\brepr|code"),
-    (r"\s*(?:<!doctype html|<html|<head|<\?xml[^<]*<error)\b", r"html|web|page|\bsite\b|xml|code"),
-    (r"\W*(?:[\w-]+ )?\{\W*(?:error|errors|detail|message|status|code|exception|fault)\W*:",
+_FRAME = r"(?:<[|｜][^<>]{1,40}[|｜]>|</?s>|\[/?INST\])"
+_SHAPES = tuple((re.compile(shape), re.compile(asked, re.I)) for shape, asked in (
+    (r"\W*object [A-Z]\w+\W*\Z|<?(?:\w+[. ])*\w+(?: object)? at 0x[0-9a-f]+>?\Z|"
+     r"<?[A-Z]\w+ ?[\[(](?:(?:id|content|choices|model|text)=|\d{3}\])",
+     r"object|class|print|\brepr|code"),
+    (r"(?i:\s*(?:<!doctype html|<html|<head|<\?xml[^<]*<error)\b)", r"html|web|page|\bsite\b|xml"),
+    (r"(?i:\W*(?:[\w-]+ )?\{\W*(?:errors?|detail|exception|fault)\W*:)",
      r"json|\berror|object|\bkeys?\b|\bcode|schema|[{}]"),
     (r"[^\n]{0,80}\n(?:[^\n]*\n){0,3}?\s*(?:at [\w.$<>]+ ?\(\S+:\d+|File \".+\", line \d|"
      r"goroutine \d|#\d+ +0x)", r"trace|stack|error|exception|code|\blog\b|print"),
-    (r"\W*(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|(?:INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL|DEBUG)\b"
-     r"(?=\W+\w)|HTTP/\d\S* [45]\d\d\b|E[A-Z]{5,}\b: )", r"\blog|http|status|date|time|error|line"),
+    (r"\W*(?:\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|(?:INFO|WARN(?:ING)?|ERROR|FATAL|CRITICAL|DEBUG)"
+     r"\W+\w|HTTP/\d\S* [45]\d\d\b|E[A-Z]{5,}: )", r"\blog|http|status|date|time|error|line"),
     (r"(?:/[\w.@-]+){2,}/?\Z|(?:s3|gs|file|https?)://\S+\Z|[A-Z]:\\\S+\Z",
      r"path|file|url|link|folder|director|address|web|command|where|/\w|route|regex"),
-    (r"[*█▇▒•_#�\x00-\x08-]{3,}\Z|[\[<(]\W*[A-Z]{4,}(?:[ _][A-Z]+)*\W*[\])>]\Z|\{\{[^{}]+\}\}\Z|"
-     r"\$\{[\w.]+\}\Z|(?:<[|｜][^<>]{1,40}[|｜]>|</?s>|\[/?INST\]|\s|assistant|user|system|model)+\Z",
+    (r"[*█▇▒•�\x00-\x08]{3,}\Z|[\[<]\W*[A-Z]{4,}(?:[ _][A-Z]+)*\W*[\]>]\Z|\{\{[^{}]+\}\}\Z|"
+     rf"\$\{{[\w.]+\}}\Z|{_FRAME}(?:{_FRAME}|\s|assistant|user|system|model)*\Z",
      r"symbol|sign|pattern|draw|art\b|token|template|mask|placeholder|tag")))
 _CALLS = re.compile(r"(?:tool|function)_?(?:use|calls?)", re.I)
 # What stands behind a text that somebody cut.
@@ -58,14 +60,14 @@ def _is_shape(text: str, item: Item) -> bool:
 
 
 def _is_call(text: str, row: Seen, item: Item) -> bool:
-    """Whether a run that says that it ended in a call has that of another's tool as a text alone."""
+    """Whether a run that ended in a call, as it says, has that of another's tool as text alone."""
     return bool(_CALLS.match(row.termination or "")) and any(
         f'"{made.tool}"' in text for other in item.rows for made in other.made)
 
 
 def _leads_nowhere(text: str, row: Seen, item: Item) -> bool:
-    """Whether a text is only what leads in to an answer, as each of the model is, or as a sign to
-    stop at ended it; where others answered."""
+    """Whether a text only leads in to an answer, as each of the model does, or as a sign to stop at
+    ended it; where others answered."""
     if text[-1] not in ":：" or len(text.split()) > _MOST_WORDS or item.question.endswith(text):
         return False
     mine = [other.answer.strip() for other in item.rows if other.model == row.model]

@@ -2,7 +2,7 @@
 another world before anything was written, a name that only the run knows, results without calls."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from failure_analysis.audit import broken, look_ups, required, shell
 from failure_analysis.audit.item import Item
@@ -10,20 +10,49 @@ from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
-_UNKNOWN = re.compile(r"unknown|not (?:found|known|available|exist)|no such|invalid|unrecogni[sz]ed|"
-                      r"does not exist|undefined", re.I)
+_UNKNOWN = re.compile(r"unknown|not (?:found|known|available|exist)|no such|invalid|undefined|"
+                      r"unrecogni[sz]ed|does not exist", re.I)
 # Tools whose result is about what the model made.
-_OF_ITSELF = re.compile(r"run|test|check|valid|verif|eval|grad|lint|compil|submit|render|screen|step")
+_OF_ITSELF = re.compile(r"run|test|check|valid|verif|eval|grad|lint|compil|submit|render|screen|"
+                        r"step")
 _SEVERAL, _LONGEST = 2, 300
 
 
 def of_a_row(row: Seen, item: Item, whole: Whole) -> list[Made]:
-    """The first calls of a failing row that were answered otherwise than to all that passed."""
+    """The first call of a failing row that was answered otherwise than to all that passed."""
     passed = [other for other in item.rows if other.outcome == "pass" and other.made]
     if row.outcome != "fail" or not passed:
         return []
-    return _refused(row, passed) or _other_world(row, passed, item) \
-        or _renamed(row, passed, item) or _without_calls(row, passed)
+    return _answered(row, passed, item) or _renamed(row, passed, item) \
+        or _without_calls(row, passed)
+
+
+def _answered(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
+    """The first call before any write that failed each time, by an error of the technology that
+    nobody who passed met, or that looked something up, showed all who passed one thing and most of
+    all who made it, and the row each time another; those who passed had made no other call before.
+    """
+    before: set[str] = set()
+    made_by = [(other.made, [*map(look_ups.key, other.made)]) for other in passed]
+    for made in row.made:
+        key = look_ups.key(made)
+        same = [one for calls, keys in made_by
+                if key in keys and before.issuperset(keys[:keys.index(key)])
+                for one, its in zip(calls, keys, strict=True) if its == key]
+        mine = [one for one in row.made if look_ups.key(one) == key]
+        if same and broken.technical(made.result):
+            if all(map(_failed, mine)) and not any(map(_failed, same)):
+                return [made]
+        elif len(same) >= _SEVERAL and not shell.command(made) and _is_of_a_world(made, same):
+            alike = [look_ups.alike(one, same[0]) for other in item.rows for one in other.made
+                     if look_ups.key(one) == key]
+            if 2 * sum(alike) >= len(alike) \
+                    and not any(look_ups.alike(one, same[0]) for one in mine):
+                return [made]
+        if required.writes(made.tool) and not shell.looks(made):
+            break
+        before.add(key)
+    return []
 
 
 def _failed(made: Made) -> bool:
@@ -31,53 +60,11 @@ def _failed(made: Made) -> bool:
         or len(made.result) < _LONGEST and broken.technical(made.result)
 
 
-def _refused(row: Seen, passed: Sequence[Seen]) -> list[Made]:
-    """Calls with an error of the technology, each time, that worked at once for one that passed and
-    had made no other call before; nobody who passed met that error, and nothing was written."""
-    found: list[Made] = []
-    for place, made in enumerate(row.made):
-        key = look_ups.key(made)
-        if made.tool.startswith(_NO_CALL) or not (_failed(made) and broken.technical(made.result)):
-            if required.writes(made.tool) and not shell.looks(made):
-                break
-            continue
-        before = {look_ups.key(one) for one in row.made[:place]}
-        same = [(other, keys.index(key)) for other in passed
-                if key in (keys := [look_ups.key(one) for one in other.made])]
-        if any(before.issuperset(map(look_ups.key, other.made[:at])) for other, at in same) \
-                and not any(look_ups.key(one) == key and _failed(one) is (other is not row)
-                            for other in (row, *passed) for one in other.made):
-            found.append(made)
-    return found
-
-
-def _firsts(row: Seen) -> Iterator[tuple[tuple[str, ...], Made]]:
-    """The look-ups before any write, each behind the keys of the calls before it."""
-    before: list[str] = []
-    for made in row.made:
-        if required.writes(made.tool) or shell.command(made):
-            return
-        if not (look_ups.is_timed(made.tool) or _OF_ITSELF.search(made.tool.lower())):
-            yield tuple(before), made
-        before.append(look_ups.key(made))
-
-
-def _other_world(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
-    """The first look-up that showed all who passed one thing and most of all who made it, and the
-    row, after the same calls, each time another."""
-    for before, made in _firsts(row):
-        key = look_ups.key(made)
-        right = [one for other in passed for ahead, one in _firsts(other)
-                 if ahead == before and look_ups.key(one) == key]
-        if len(right) < _SEVERAL or not right[0].result.strip() \
-                or any(one.result_hash != right[0].result_hash for one in right):
-            continue
-        same = [look_ups.alike(one, right[0]) for other in item.rows for one in other.made
-                if look_ups.key(one) == key]
-        if 2 * sum(same) >= len(same) and not any(
-                look_ups.alike(one, right[0]) for one in row.made if look_ups.key(one) == key):
-            return [made]
-    return []
+def _is_of_a_world(made: Made, same: Sequence[Made]) -> bool:
+    """Whether a call looks up what neither the model made nor the time changes, one for all."""
+    return not (required.writes(made.tool) or look_ups.is_timed(made.tool)
+                or _OF_ITSELF.search(made.tool.lower()) or not same[0].result.strip()) \
+        and all(one.result_hash == same[0].result_hash for one in same)
 
 
 def _renamed(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
