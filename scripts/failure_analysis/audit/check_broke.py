@@ -52,7 +52,8 @@ def _machine_spoke(row: Seen, item: Item) -> bool:
         named = {name for pair in _NAMES.findall(log) for name in pair if name}
         return len(set(texts.values())) > 1 < len({one.model for one in item.rows}) and not any(
             name in text for name in named for text in (*texts.values(), item.question))
-    return any(one.outcome == "pass" and texts[one.ident] == texts[row.ident] for one in item.rows)
+    return bool(row.answer.strip() or row.made) and any(
+        one.outcome == "pass" and texts[one.ident] == texts[row.ident] for one in item.rows)
 
 
 def _never_ran(row: Seen, item: Item) -> bool:

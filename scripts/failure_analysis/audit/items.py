@@ -200,9 +200,14 @@ def _swapped(table: sqlite3.Connection) -> set[str]:
         right = {item for item, row in rows if row.outcome == "pass"}
         if len(right) == 1:
             other |= {(row.run, row.trial, item): (*right, row.ident) for item, row in rows
-                      if item not in right and row.outcome == "fail"}
+                      if item not in right and row.outcome == "fail"
+                      and _words(row.answer).isdisjoint(_words(row.question))}
     return {ident for (run, trial, item), (its, ident) in other.items()
             if other.get((run, trial, its), ("",))[0] == item}
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{4,}", text.casefold()))
 
 
 def items(rows: Rows, piece: tuple[str, str, str, str]) -> Iterator[Item]:
