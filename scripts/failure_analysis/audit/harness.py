@@ -360,8 +360,6 @@ _RULES: tuple[tuple[str, str, int, _Test], ...] = (
      lost.network),
     ("not_loaded", "failed for what the question names and nobody had.", _OPEN_ACTED,
      lost.not_loaded),
-    ("not_reset", "failed as the first look-up showed what an earlier run had written.",
-     _OPEN_ACTED, lost.not_reset),
     ("empty_look_ups", "failed after look-ups that are empty or one for all.", _OPEN_ACTED,
      lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
@@ -383,7 +381,7 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
-    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
+    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded"):
         shown = "\n".join(map(shell.in_words, first.made[-_FEW_CALLS:]))
     elif rule == "other_result":
         shown = "\n".join(map(shell.in_words, other_result.of_a_row(first, item, whole)))

@@ -28,7 +28,6 @@ _DECODE = msgspec.msgpack.Decoder(Seen).decode
 _BATCH = 1_000
 _READ_AT_ONCE = 4_000_000  # bytes of runs that one process reads at a time
 _PIECE = 200  # items that one process works on at a time
-_SHORT, _FEWEST = 300, 5  # characters of an answer
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -67,7 +66,6 @@ def sorted_rows(analysis_dir: Path) -> Iterator[Rows]:
                 part.unlink()
             table.execute("create index by_item on rows (item, print)")
             whole.golds = _golds(table)
-            whole.swapped = _swapped(table)
             names = table.execute("select item, print from rows group by item, print order by "
                                   "item, print").fetchall()
             table.commit()
@@ -105,7 +103,7 @@ def _table(path: Path) -> sqlite3.Connection:
     table = sqlite3.connect(path)
     table.execute("pragma journal_mode = off")
     table.execute("pragma synchronous = off")
-    table.execute("create table rows (item text, print text, question text, said text, row blob)")
+    table.execute("create table rows (item text, print text, question text, row blob)")
     return table
 
 
@@ -122,11 +120,11 @@ def _fill(folder: str, piece: tuple[int, list[Source]]) -> tuple[Path, Whole]:
             print_ = row.computed["item_fingerprint"]
             if print_ != UNSURE:
                 asked = question_key(one.question) if one.question.strip() else None
-                waiting.append((row.computed["item_id"], print_, asked, _said(one), packed))
+                waiting.append((row.computed["item_id"], print_, asked, packed))
             if len(waiting) >= _BATCH:
-                table.executemany("insert into rows values (?, ?, ?, ?, ?)", waiting)
+                table.executemany("insert into rows values (?, ?, ?, ?)", waiting)
                 waiting.clear()
-        table.executemany("insert into rows values (?, ?, ?, ?, ?)", waiting)
+        table.executemany("insert into rows values (?, ?, ?, ?)", waiting)
         table.commit()
     return path, whole
 
@@ -178,36 +176,6 @@ def _golds(table: sqlite3.Connection) -> dict[str, dict[tuple[str, str], Any]]:
             golds.setdefault(asked, {})[item, print_] = expected
     return {asked: by_item for asked, by_item in golds.items()
             if len({fingerprint(None, gold) for gold in by_item.values()}) > 1}
-
-
-def _said(row: Seen) -> str | None:
-    """What stands for the words of an answer; None of one that several questions may have."""
-    text = "".join(row.answer.split()).casefold().rstrip(".") if len(row.answer) < _SHORT else ""
-    return text if len(text) > _FEWEST and not row.made and (
-        text[0] == "{" or " " in row.answer.strip()) else None
-
-
-def _swapped(table: sqlite3.Connection) -> set[str]:
-    """The datapoints that say what is right in one other item alone, where that of the same run and
-    trial in the other one says what is right here."""
-    said: dict[str, list[tuple[tuple[str, str], Seen]]] = {}
-    for words, item, print_, row in table.execute(
-            "select said, item, print, row from rows where said in (select said from rows where "
-            "said is not null group by said having count(distinct item) = 2)"):
-        said.setdefault(words, []).append(((item, print_), _DECODE(row)))
-    other: dict[tuple[str, int, tuple[str, str]], tuple[tuple[str, str], str]] = {}
-    for rows in said.values():
-        right = {item for item, row in rows if row.outcome == "pass"}
-        if len(right) == 1:
-            other |= {(row.run, row.trial, item): (*right, row.ident) for item, row in rows
-                      if item not in right and row.outcome == "fail"
-                      and _words(row.answer).isdisjoint(_words(row.question))}
-    return {ident for (run, trial, item), (its, ident) in other.items()
-            if other.get((run, trial, its), ("",))[0] == item}
-
-
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w{4,}", text.casefold()))
 
 
 def items(rows: Rows, piece: tuple[str, str, str, str]) -> Iterator[Item]:

@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import broken, golds, normal, required, shell, wording
+from failure_analysis.audit import broken, golds, required, shell, wording
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -189,37 +189,6 @@ def _no_file(row: Seen, path: re.Match[str]) -> bool:
     tried = [made.result for made in row.made if above in (asked := str(made.arguments))
              or name in asked]
     return bool(tried) and all(_NO_FILE.search(one) or not one.strip() for one in tried)
-
-
-def not_reset(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure without a write whose look-up showed the value that was to be written, as an
-    earlier trial of the model wrote it, though that one and all that passed saw another there."""
-    if row.outcome != "fail" or not row.made or any(required.writes(made.tool)
-                                                    for made in row.made):
-        return False
-    due = [call for call in required.required(item.expected) or () if required.writes(call.name)]
-    for call in due:
-        for made in row.made:
-            others = [(other, one) for other in item.rows for one in other.made[:1]
-                      if other is not row and (one.tool, one.arguments) == (made.tool,
-                                                                            made.arguments)]
-            wrote = [one for other, one in others if other.outcome == "pass"]
-            if wrote and any(other.model == row.model and other.trial < row.trial
-                             and any(required.fulfils(one, call) for one in other.made)
-                             for other, _ in others) \
-                    and _shows(made, call) and not any(_shows(one, call) for one in wrote):
-                return True
-    return False
-
-
-def _shows(made: Made, call: required.Call) -> bool:
-    """Whether a look-up shows what a call was to write, under the key under which it was."""
-    said = normal.parsed(made.result)
-    given = made.arguments if isinstance(made.arguments, dict) else {}
-    fresh = {key: value for key, value in call.arguments.items() if key not in given}
-    return isinstance(said, dict) and bool(fresh) and all(
-        key in said and required.folded(said[key]) == required.folded(value)
-        for key, value in fresh.items())
 
 
 def _one_word(item: Item, whole: Whole) -> bool:

@@ -30,7 +30,6 @@ _CALLS = re.compile(r"(?:tool|function)_?(?:use|calls?)", re.I)
 # What stands behind a text that somebody cut.
 _REMARK = re.compile(r"(?:…|\.\.\.)\s*[\[(<+]?[^\[\]()<>\n]{0,60}[\])>]?\Z|\s[\[(<][^\[\]()<>\n]*"
                      r"(?:trunc|omitted|clipped|shortened|\d more)[^\[\]()<>\n]*[\])>]?\Z", re.I)
-_OWN_END = re.compile(r"stop|end_turn|eos(?:_token)?|completed?|finished|done", re.I)
 _MOST_WORDS, _FEWEST, _LONGEST = 14, 3, 4_000
 
 
@@ -40,13 +39,10 @@ def is_none(row: Seen, item: Item, whole: Whole) -> bool:
     if not text or row.made or row.outcome == "pass":
         return False
     run = whole.runs[row.run]
-    if row.ident in whole.swapped:
-        return True
     if row.tokens == 0 and run.most_tokens > 0 and not run.right_of_none:
         return True  # a text of a store would have none either, and be right
     return len(text) < _LONGEST and (_is_shape(text, item) or _is_call(text, row, item)
-                                     or _leads_nowhere(text, row, item) or _is_torn(text, row)
-                                     or _is_clipped(text, item))
+                                     or _leads_nowhere(text, row, item) or _is_clipped(text, item))
 
 
 def _is_shape(text: str, item: Item) -> bool:
@@ -74,13 +70,6 @@ def _leads_nowhere(text: str, row: Seen, item: Item) -> bool:
     return any(other.outcome == "pass" for other in item.rows) and (
         "stop_" in (row.termination or "") or len(mine) > 1 and all(
             one.endswith((":", "：")) for one in mine))
-
-
-def _is_torn(text: str, row: Seen) -> bool:
-    """Whether JSON that its model ended itself breaks off, and has fewer signs than tokens."""
-    return row.tokens is not None and row.tokens > len(text) and text[0] in "{[" \
-        and bool(_OWN_END.fullmatch(row.termination or "")) \
-        and any(text.count(a) != text.count(b) for a, b in ("{}", "[]"))
 
 
 def _is_clipped(text: str, item: Item) -> bool:

@@ -1,5 +1,5 @@
 """Calls that a run answered otherwise than the runs that passed: an error for a call that worked,
-another world before anything was written, a name that only the run knows, results without calls."""
+another world before anything was written, results without calls."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,6 @@ from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 
 _NO_CALL = "(no call"  # what stands for the call of a result that has none
-_UNKNOWN = re.compile(r"unknown|not (?:found|known|available|exist)|no such|invalid|undefined|"
-                      r"unrecogni[sz]ed|does not exist", re.I)
 # Tools whose result is about what the model made.
 _OF_ITSELF = re.compile(r"run|test|check|valid|verif|eval|grad|lint|compil|submit|render|screen|"
                         r"step")
@@ -23,8 +21,7 @@ def of_a_row(row: Seen, item: Item, whole: Whole) -> list[Made]:
     passed = [other for other in item.rows if other.outcome == "pass" and other.made]
     if row.outcome != "fail" or not passed:
         return []
-    return _answered(row, passed, item) or _renamed(row, passed, item) \
-        or _without_calls(row, passed)
+    return _answered(row, passed, item) or _without_calls(row, passed)
 
 
 def _answered(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
@@ -35,7 +32,9 @@ def _answered(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
     before: set[str] = set()
     made_by = [(other.made, [*map(look_ups.key, other.made)]) for other in passed]
     for made in row.made:
-        key = look_ups.key(made)
+        key, is_command = look_ups.key(made), bool(shell.command(made))
+        if not is_command and _OF_ITSELF.search(made.tool.lower()):
+            break
         same = [one for calls, keys in made_by
                 if key in keys and before.issuperset(keys[:keys.index(key)])
                 for one, its in zip(calls, keys, strict=True) if its == key]
@@ -43,7 +42,7 @@ def _answered(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
         if same and broken.technical(made.result):
             if all(map(_failed, mine)) and not any(map(_failed, same)):
                 return [made]
-        elif len(same) >= _SEVERAL and not shell.command(made) and _is_of_a_world(made, same):
+        elif len(same) >= _SEVERAL and not is_command and _is_of_a_world(made, same):
             alike = [look_ups.alike(one, same[0]) for other in item.rows for one in other.made
                      if look_ups.key(one) == key]
             if 2 * sum(alike) >= len(alike) \
@@ -63,21 +62,8 @@ def _failed(made: Made) -> bool:
 def _is_of_a_world(made: Made, same: Sequence[Made]) -> bool:
     """Whether a call looks up what neither the model made nor the time changes, one for all."""
     return not (required.writes(made.tool) or look_ups.is_timed(made.tool)
-                or _OF_ITSELF.search(made.tool.lower()) or not same[0].result.strip()) \
+                or not re.search(r"\w", made.result)) and bool(same[0].result.strip()) \
         and all(one.result_hash == same[0].result_hash for one in same)
-
-
-def _renamed(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
-    """Calls of the tools that others called, all under a name with something before it that the
-    run does not know, in all rows of the model."""
-    if not row.made or not _UNKNOWN.search(row.made[0].result):
-        return []
-    tools = {made.tool for other in passed for made in other.made}
-    mine = [(re.split(r"[./:]|__", made.tool)[-1], made) for other in item.rows
-            if other.model == row.model for made in other.made]
-    return row.made[:1] if any(name in tools for name, _ in mine) and all(
-        name != made.tool not in tools and _UNKNOWN.search(made.result)
-        for name, made in mine) else []
 
 
 def _without_calls(row: Seen, passed: Sequence[Seen]) -> list[Made]:

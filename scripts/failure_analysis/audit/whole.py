@@ -84,7 +84,7 @@ class Whole:
     `question_key` of it: item -> its gold); what its golds are like; how many items and datapoints
     there are; what the classes `counted` on their way; of what people brought along, the items with
     an answer `given`, the `known` defects here and what each model did there, [judged, passed]; the
-    last turn of each run; the datapoints that hold the answer of another item."""
+    last turn of each run."""
 
     models: dict[str, list[int]] = field(default_factory=dict)
     tools: dict[str, Tool] = field(default_factory=dict)
@@ -99,7 +99,6 @@ class Whole:
     known: list = field(default_factory=list)
     models_on_known: dict[str, list[int]] = field(default_factory=dict)
     turns: dict[str, int] = field(default_factory=dict)
-    swapped: set[str] = field(default_factory=set)
 
     def count(self, one: Seen) -> None:
         """Adds a datapoint to what is known of the whole."""
