@@ -92,7 +92,8 @@ def test_one_sentence_whatever_is_asked() -> None:
 
 @pytest.mark.parametrize(("heard", "broke"), [
     (["", ""], True), (["[inaudible: socket closed]"], True), (["My id is {{user_id}}."], True),
-    (["###STOP###"], True), (["C2", "###STOP###"], False), (["..."], False), (["I forgot."], False)])
+    (["###STOP###"], True), (["C2", "###STOP###"], False), (["..."], False),
+    (["I forgot."], False)])
 def test_users_that_broke(heard: list[str], broke: bool) -> None:
     row = replace(point("Which id?", "fail"), heard=heard)
     passed = replace(point("Done.", "pass", call("cancel", {"id": "C2"}, "ok"), model="b"),
