@@ -262,7 +262,8 @@ def failed(result: str) -> bool:
     """Whether a result is an error of the technology, though it is not marked as one."""
     bare = _TAGS.sub(" ", result) if len(result) < 2_000 and "<" in result else result
     return len(result) < 2_000 and bool(_FAILED.match(bare)) \
-        or len(result) < 300 and bool(_ANY_PLACE.search(result))
+        or len(result) < 300 and (" argument" in result or "E" in result) \
+        and bool(_ANY_PLACE.search(result))
 
 
 _MACHINE = r"(?:docker|podman|kubectl|kubernetes|containerd|sandbox|container|harness|runner|vm)"

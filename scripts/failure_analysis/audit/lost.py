@@ -195,10 +195,14 @@ def _one_word(item: Item, whole: Whole) -> bool:
     """Whether all that was read of pages, files or the like by their names is blank, or what two
     tools said to other arguments each time is nothing or one sentence that names nothing of these:
     for two models or more, of which none passed; where results are recorded at all."""
+    if not all(row.outcome == "fail" and row.made for row in item.rows):
+        return False
     read = [(row.model, made) for row in item.rows for made in _looked(row)]
-    said = {re.sub(r"\d", "#", made.result.strip()) for _, made in read}
-    if len({model for model, _ in read}) < _SEVERAL or len(read) <= _SEVERAL or len(said) > 1 \
-            or not all(row.outcome == "fail" and row.made for row in item.rows) \
+    said = {made.result[:_LONGEST].strip() for _, made in read}
+    if len({text[:5] for text in said}) > 1 or len(read) <= _SEVERAL:
+        return False
+    said = {re.sub(r"\d", "#", text) for text in said}
+    if len({model for model, _ in read}) < _SEVERAL or len(said) > 1 \
             or any(shell.command(made) for _, made in read) \
             or not any(tool.told for tool in whole.tools.values()):
         return False

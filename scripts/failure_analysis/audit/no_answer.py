@@ -74,7 +74,7 @@ def _leads_nowhere(text: str, row: Seen, item: Item) -> bool:
 
 def _is_clipped(text: str, item: Item) -> bool:
     """Whether a remark stands behind a text that goes on in one that passed, or in the gold."""
-    found = _REMARK.search(text)
+    found = _REMARK.search(text, max(0, len(text) - 90))
     head = _bare(text[:found.start()]) if found else ""
     if len(head) < _FEWEST:
         return False

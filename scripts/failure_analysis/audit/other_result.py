@@ -38,8 +38,10 @@ def _answered(row: Seen, passed: Sequence[Seen], item: Item) -> list[Made]:
         same = [one for calls, keys in made_by
                 if key in keys and before.issuperset(keys[:keys.index(key)])
                 for one, its in zip(calls, keys, strict=True) if its == key]
-        mine = [one for one in row.made if look_ups.key(one) == key]
-        if same and broken.technical(made.result):
+        if any(one.result_hash == made.result_hash for one in same):
+            same = []
+        mine = [one for one in row.made if look_ups.key(one) == key] if same else []
+        if same and len(made.result) < _LONGEST and broken.technical(made.result):
             if all(map(_failed, mine)) and not any(map(_failed, same)):
                 return [made]
         elif len(same) >= _SEVERAL and not is_command and _is_of_a_world(made, same):
