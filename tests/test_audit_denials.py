@@ -29,6 +29,7 @@ from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made
 from failure_analysis.audit.undone import Undone
 from test_audit_form_said import call, item, point, run
+from test_audit_read_back import whole_of
 
 
 @pytest.mark.parametrize(("tool", "given", "result", "failed"), [
@@ -134,8 +135,9 @@ def test_signs_that_are_the_answer_are_no_empty_one(answer: str, gold: str, empt
 def test_blank_pages_and_files_that_nobody_got() -> None:
     blank = [point("Empty.", "fail", call("get_page", {"url": url}, ""), model=model)
              for model, url in (("a", "/x"), ("b", "/x"), ("c", "/y"))]
-    assert lost._all_blank(item(*blank))
-    assert not lost._all_blank(item(*blank, point("x", "fail", call("get_page", {}, "Hi"))))
+    told = whole_of([point("x", "pass", call("get_order", {"id": 1}, "open"))])
+    assert lost._one_word(item(*blank), told)
+    assert not lost._one_word(item(*blank, point("x", "fail", call("get_page", {}, "Hi"))), told)
     lacking = [point("[attachment missing: 404]", "fail", model=model) for model in "ab"]
     one = item(*lacking, question="From the attached log, how many?")
     assert lost.not_given(lacking[0], one, None)

@@ -5,13 +5,13 @@ import pytest
 
 from failure_analysis.audit import (
     broken,
+    check_broke,
     checked,
     claimed,
     contradicted,
     dimensions,
     golds,
     grouped,
-    harness,
     items,
     judged_form,
     latex,
@@ -78,8 +78,8 @@ def test_machines_without_the_program_or_room() -> None:
     assert not broken.failed("cat: notes.txt: No such file or directory")
     full = call("run_tests", {"suite": "hidden"}, "5 runs, 1 errors\nErrno::ENOSPC: No space left")
     own = call("run_tests", {"suite": "mine"}, full.result)
-    assert harness._unchecked(point("x", "fail", full), item(), Whole())
-    assert not harness._unchecked(point("x", "fail", own), item(), Whole())
+    assert check_broke.unchecked(point("x", "fail", full), item(), Whole())
+    assert not check_broke.unchecked(point("x", "fail", own), item(), Whole())
 
 
 def test_a_believed_claim_of_what_was_due() -> None:

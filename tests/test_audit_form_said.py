@@ -147,23 +147,9 @@ def test_a_table_that_was_never_loaded() -> None:
     none = call("run_query", {"sql": "s"}, 'ERROR: relation "pets" does not exist')
     rows = [point("a", "fail", none, model="a"), point("b", "fail", none, model="b")]
     ask = "Count the rows of table pets."
-    assert lost.table(rows[0], item(*rows, question=ask), None)
-    assert not lost.table(rows[0], item(*rows, question="Count the cats."), None)
-    assert not lost.table(rows[0], item(*rows, point("c", "pass"), question=ask), None)
-
-
-def test_a_world_that_was_not_reset() -> None:
-    def look(dock: str) -> Made:
-        return call("get_ship", {"id": "S-9"}, f'{{"id": "S-9", "dock": "{dock}"}}')
-
-    put = call("update_ship", {"id": "S-9", "dock": "5"}, "ok")
-    due = {"actions": [{"name": "update_ship", "arguments": {"id": "S-9", "dock": "5"}}]}
-    first, later = point("Done.", "pass", look("2"), put), point("Is.", "fail", look("5"), trial=1)
-    assert lost.not_reset(later, item(first, later, expected=due), None)
-    other = point("Is.", "fail", look("3"), trial=1)
-    assert not lost.not_reset(other, item(first, other, expected=due), None)
-    stranger = point("Is.", "fail", look("5"), model="n", trial=1)
-    assert not lost.not_reset(stranger, item(first, stranger, expected=due), None)
+    assert lost.not_loaded(rows[0], item(*rows, question=ask), None)
+    assert not lost.not_loaded(rows[0], item(*rows, question="Count the cats."), None)
+    assert not lost.not_loaded(rows[0], item(*rows, point("c", "pass"), question=ask), None)
 
 
 def test_a_mark_that_something_is_to_be_written() -> None:

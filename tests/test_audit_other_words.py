@@ -10,10 +10,10 @@ from failure_analysis.audit import (
     arguments,
     asks,
     broken,
+    check_broke,
     checked,
     claimed,
     golds,
-    harness,
     items,
     lost,
     near,
@@ -110,7 +110,7 @@ def test_a_model_that_was_not_reached() -> None:
     ("2 passed, 1 failed: no space left on device", False), ("want 3", False)])
 def test_a_check_that_never_ran(log: str, broke: bool) -> None:
     rows = [point("f", "fail", judge=log, model=name) for name in "ab"]
-    assert harness._unchecked(rows[0], item(*rows), None) is broke
+    assert check_broke.unchecked(rows[0], item(*rows), None) is broke
 
 
 def test_a_session_that_all_lost() -> None:

@@ -87,10 +87,23 @@ ERROR_END = re.compile(r"(^|_|\b)(error|exception|timeout|timed_out|crash(ed)?|a
                        re.I)
 
 
+# An error by its name or its number, and what no answer is about.
+_NAMED = re.compile(r"\W*(?:an error occurred \(|[45]\d\d\W+)?(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|"
+                    r"Exception|NotFound|Time-?[Oo]ut|Failure|Unavailable|Exceeded)\b\W|"
+                    r"\W*[^\W\d]+ (?:code:? )?(?:408|429|5\d\d)\s?[:：]")
+_OF_A_MACHINE = re.compile(
+    r"\bmemory\b|quota|throttl|deployment|credential|too many requests|\bserver\b|rate.?limit|"
+    r"\bapi\b|retries|could not process|" + _OF_A_LINE.pattern, re.I)
+# The last line, where a line broke off in the midst of a text.
+_BROKEN_OFF = re.compile(r"\W{0,2}[\[(<][^\[\]()<>]{0,40}(?:error|fail|abort|interrupt|lost|closed|"
+                         r"reset)[^\[\]()<>]{0,40}[\])>]", re.I)
+
+
 @lru_cache(1 << 10)
 def ended(termination: str) -> bool:
     """Whether an ending is one of the infrastructure."""
     return termination in NOT_COUNTED or bool(_ENDED.search(termination)) \
+        or ":" in termination and bool(_ENDED.search(termination.partition(":")[0])) \
         or bool(ERROR_END.search(termination) and _OF_A_LINE.search(termination))
 
 
@@ -99,7 +112,8 @@ def stands_for_answer(answer: str, question: str, termination: str) -> bool:
     question is about errors, unless the run ended in one."""
     start = answer[:300].lower()
     if not (_ANSWER.match(start) or (_PAGE.match(start) and _PAGE_SAYS.search(answer[:1_000]))
-            or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)) \
+            or _STANDS_FOR.match(answer[:400]) or _is_fault(answer)
+            or _NAMED.match(answer[:300]) and _OF_A_MACHINE.search(answer[:600])) \
             or not any(map(start.__contains__, _SIGNS)):
         return False
     return bool(ERROR_END.search(termination)) or ended(termination) \
@@ -119,10 +133,15 @@ _ENDS = re.compile(
 
 
 def ends_in_error(answer: str, termination: str) -> bool:
-    """Whether a run that ended in an error has one of the infrastructure in its last line."""
-    if not answer.strip() or not ERROR_END.search(termination):
+    """Whether a run that ended in an error has one of the infrastructure in its last line, or that
+    line is what a line that broke left behind a text."""
+    if not (text := answer.strip()):
         return False
-    return bool(_ENDS.match(answer.strip().splitlines()[-1][:300]))
+    last = text[text.rfind("\n") + 1:][:300]
+    if last[:1] in "[(<" and len(last) < len(text) and _BROKEN_OFF.match(last) \
+            and _OF_A_LINE.search(last):
+        return True
+    return bool(ERROR_END.search(termination) and _ENDS.match(last))
 
 
 def _is_fault(answer: str) -> bool:
@@ -168,6 +187,7 @@ _TECHNICAL = re.compile(
     r"session (?:not created|expired|closed)|quota exceeded|code ?= ?(?:unavailable|internal|"
     r"unauthenticated|unimplemented|deadlineexceeded|resourceexhausted)|"
     r"^[\w./-]*\benv: |\benoent\b|bad interpreter|not recognized as|"
+    r"unexpected keyword arg|required positional arg|address already in use|not loaded|"
     r"handler missing|\b(?:408|429|52\d)\b|object object\]|"
     r"is (?:down|offline|out of order)\b", re.I)
 # A tool that the schema has and nothing runs.
@@ -215,6 +235,10 @@ _FAILED = re.compile(
     r"deadlineexceeded|resourceexhausted)|(?:this|the) (?:site|page|server|web ?site) (?:can['’]?t|"
     r"cannot|could not|is not|isn['’]t) (?:be )?(?:reach\w*|load\w*|available|respond\w*|"
     r"open\w*)\b)", re.I)
+# What stands anywhere in such a result: the system's own name of an error, a call that its program
+# does not take.
+_ANY_PLACE = re.compile(r"\bE(?:CONN[A-Z]+|TIMEDOUT|HOSTUNREACH|NETUNREACH|AI_AGAIN|NOTFOUND|"
+                        r"PIPE)\b|\bunexpected keyword argument\b|\d required positional argument")
 _TAGS = re.compile(r"<[^<>]{1,200}>")
 
 
@@ -237,7 +261,9 @@ def any_command(result: str) -> bool:
 def failed(result: str) -> bool:
     """Whether a result is an error of the technology, though it is not marked as one."""
     bare = _TAGS.sub(" ", result) if len(result) < 2_000 and "<" in result else result
-    return len(result) < 2_000 and bool(_FAILED.match(bare))
+    return len(result) < 2_000 and bool(_FAILED.match(bare)) \
+        or len(result) < 300 and (" argument" in result or "E" in result) \
+        and bool(_ANY_PLACE.search(result))
 
 
 _MACHINE = r"(?:docker|podman|kubectl|kubernetes|containerd|sandbox|container|harness|runner|vm)"
@@ -322,6 +348,17 @@ _FETCHES = re.compile(r"^\W*(?:go|pip|npm|yarn|pnpm|cargo|mvn|gradle|gem|bundler
 _STARVED = re.compile(r"\b(?:ENOSPC|ENOMEM|EMFILE)\b|no space left on device|"
                       r"cannot allocate memory|disk quota exceeded|too many open files|"
                       r"read-only file system", re.I)
+
+
+_NOT_BEGUN = re.compile(
+    r"\busage: [^\n]{0,60}error: (?:unrecogni[sz]ed|unknown|invalid|no such|ambiguous)|"
+    r"\bpull\w* (?:the )?image\b[^\n]{0,60}(?:time-?out|timed out|fail|denied)|"
+    r"address already in use[^\n]{0,40}\b(?:held|taken|pid|by)\b", re.I)
+
+
+def not_begun(log: str) -> bool:
+    """Whether a check says that it was called wrongly, or its machine was not ready or taken."""
+    return len(log) <= _WORDS_OF_A_CHECK and bool(_NOT_BEGUN.search(log))
 
 
 def not_built(log: str) -> bool:

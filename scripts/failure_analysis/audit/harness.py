@@ -5,22 +5,38 @@ not run, a run cut while it was getting on."""
 import re
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from json import JSONDecoder
+from typing import Any
 
-from failure_analysis.audit import broken, checked, look_ups, lost, required, shell, wording
+from failure_analysis.audit import (
+    broken,
+    check_broke,
+    checked,
+    look_ups,
+    lost,
+    no_answer,
+    other_result,
+    required,
+    shell,
+)
 from failure_analysis.audit.candidates import Candidate, Variant, candidate, variant
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_TOKENS = re_compile(r"^(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|token_?limit|"
-                     r"context_?(length|limit|window)|truncated)", re.I)
-_CLOCKED = re_compile(r"^(request_?)?(timeout|timed[_ ]out|deadline)", re.I)
-_LIMIT = re_compile(r"^(length|max_|token_?limit|message_?limit|context_?(length|limit|window)|"
+_TOKENS = re_compile(r"^(?:.*[\W_])?(length|(max_?)?tokens?|max_(output_|new_|completion_)?tokens|"
+                     r"token_?limit|context_?(length|limit|window)|truncated)", re.I)
+_CLOCKED = re_compile(r"^(?:(?:request|agent|task|episode|global|total|run)_?)?"
+                      r"(timeout|timed[_ ]out|deadline)", re.I)
+_LIMIT = re_compile(r"^(?!\w*(?:rate|format|quota))(?:.*[\W_])?(length|max_|token_?limit|"
+                    r"message_?limit|context_?(length|limit|window)|"
                     r"step_?limit|turn_?limit|time_?limit|budget|truncated|limit|"
                     r"max(imum)?[_ ]?(steps|turns|tokens|iterations|length)|wall_?(clock|time)|"
                     r"episode_?limit|horizon)", re.I)
-_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\\boxed|<answer|\bthe answer\b|"
+_ANSWERED = re_compile(r"final answer|answer\s*(is|:|=)|\A\W*(?:the )?(?:result|total|sum|"
+                       r"value|"
+                       r"solution) (?:is|equals|=)|\\boxed|<answer|\bthe answer\b|"
                        r"^\W*answer\b|therefore,? the (result|value|solution)", re.I | re.M)
 _ENDED = re_compile(r"[.!?)\]}>\"'`*|$:;]\s*$|```\s*$")
 _UNKNOWN_TOOL = re_compile(r"unknown (tool|function)|no (such )?(tool|function)|(tool|function) "
@@ -38,6 +54,10 @@ _NUMBERS = re_compile(r"\d+(?:\.\d+)?")
 _DUPLICATE = re_compile(r"\bduplicate|\balready (?:\w+ )?(?:placed|processed|executed|done|sent|"
                         r"submitted|handled|received|created|applied)", re.I)
 _LONGEST_STEP, _FEWEST_TOKENS = 500, 50
+# Ends that a model, or what it said, may have brought about.
+_CHOSEN = re.compile(r"stop|end|eos|complet|finish|done|submit|exit|quit|gave|give|refus|user|"
+                     r"agent|format|pars(?:e|ing)|invalid|repeat|loop|polic|success|tool|answer",
+                     re.I)
 _OWN_END = re.compile(r"stop|end_turn|eos|completed?|finished|done", re.I)
 _FEW_CALLS, _NEARLY_ALL, _FEWEST_NEW = 5, 0.9, 2
 _NEW_CALLS = _SEVERAL = 3
@@ -76,19 +96,26 @@ def _broke(row: Seen, item: Item, whole: Whole) -> bool:
 
 
 def _empty(row: Seen, item: Item, whole: Whole) -> bool:
-    """No answer and no call after an error; or no end recorded, and several models silent, which
+    """No answer and no call after an error, or after an end that is none of the model's and of none
+    who answered; or no end recorded, or none of a text that was, and several models silent, which
     else answer."""
-    if _ungenerated(row, whole) and not _broke(row, item, whole) and (len(
-            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1
-            or row.tokens == 0 and not row.termination and any(
-                one.termination for one in item.rows)):
-        return True
-    if not _silent(row, whole) or _broke(row, item, whole):
+    if not _says_nothing(row) or _broke(row, item, whole):
         return False
-    if row.termination and broken.ERROR_END.search(row.termination):
+    ended = row.termination or ""
+    others = [one for one in item.rows if one.outcome == "pass" and one.answer.strip()]
+    if broken.ERROR_END.search(ended) and (_silent(row, whole) or row.outcome != "pass" and others):
         return True
-    silent = {one.model for one in item.rows if not one.termination and _silent(one, whole)}
-    return not row.termination and row.outcome != "pass" and len(silent) >= _SEVERAL
+    if row.outcome == "pass":
+        return False
+    if _ungenerated(row, whole) and (row.tokens == 0 and not ended and any(
+            one.termination for one in item.rows) or len(
+            {one.model for one in item.rows if _ungenerated(one, whole)}) > 1):
+        return True
+    if ended:
+        return bool(others) and not row.tokens and not row.heard and not _CHOSEN.search(ended) \
+            and all(one.termination != ended for one in others)
+    return _silent(row, whole) and len({one.model for one in item.rows if not one.termination
+                                        and _silent(one, whole)}) >= _SEVERAL
 
 
 def _ungenerated(row: Seen, whole: Whole) -> bool:
@@ -203,36 +230,10 @@ def _works_for_nobody(made: Made, item: Item, whole: Whole) -> bool:
             and len({row.model for row, _ in calls}) > 1)
 
 
-def _unchecked(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure of which the check says that it could not run."""
-    if row.outcome != "fail":
-        return False
-    json_asked = "json" in item.question.lower()
-    return (checked.graded(row) and broken.starved(checked.last_log(row))
-            or broken.unchecked(row.judge, bool(row.made), json_asked)
-            or checked.not_begun(row)
-            or not row.made and 0 < len(row.judge) < _LONGEST_STEP and _never_ran(row, item)
-            or broken.uncollected(row.judge, json_asked)
-            and all(one.judge in row.judge or broken.uncollected(one.judge, json_asked)
-                    for one in item.rows if one.judge)
-            and len({one.model for one in item.rows}) > 1)
-
-
-def _never_ran(row: Seen, item: Item) -> bool:
-    """Whether the few words of a check say that a program is not there which the answer does not
-    call, that what it builds of could not be fetched, or that its machine was full for all."""
-    if ": " in row.judge and broken.lacks(row.judge, row.answer):
-        return True
-    return wording.has_any(row.judge, broken.BROKE_SIGNS) and (
-        broken.not_built(row.judge) or broken.starved(row.judge) and all(
-            broken.starved(one.judge) for one in item.rows if one.outcome == "fail")) \
-        and checked.outcome(row.judge) is None
-
-
 def _cut(row: Seen, item: Item, whole: Whole) -> bool:
     """Cut at a limit while still getting on: the last calls are new ones, or the text goes on
     without an answer and without repeating itself."""
-    if row.outcome == "pass" or not _at_limit(row, whole):
+    if row.outcome == "pass" or not (_at_limit(row, whole) or _ended_alone(row, item)):
         return False
     if row.made:
         acts = [made for made in row.made if not _THOUGHT.match(made.tool)]
@@ -240,8 +241,39 @@ def _cut(row: Seen, item: Item, whole: Whole) -> bool:
             return True
         if not (_breaks_off(row) and _in_mid_text(row)):
             return False
-    return bool(row.answer.strip()) and not _ANSWERED.search(row.answer[-1_500:]) \
-        and not _repeats_itself(row.answer)
+    if not row.made and _asks_on(row):
+        return True
+    if not row.answer.strip():
+        return not row.made and not row.spoken.strip() and _in_mid_text(row) \
+            and bool(row.tokens) and any(other.outcome == "pass" and other.answer.strip()
+                                         for other in item.rows)
+    return not _ANSWERED.search(row.answer[-1_500:]) and not _repeats_itself(row.answer) \
+        and not _has_answered(row.answer, item.expected)
+
+
+def _asks_on(row: Seen) -> bool:
+    """Whether a talk was cut in which each of the last turns asks something new and is told it."""
+    asked, told = row.spoken.split("\n\n")[-_NEW_CALLS:], row.heard[-_NEW_CALLS:]
+    return len(set(asked)) == len(set(told)) == _NEW_CALLS and all(map(str.strip, told)) \
+        and all(one.rstrip()[-1:] in ("?", "？") for one in asked)
+
+
+def _has_answered(text: str, expected: Any) -> bool:
+    """Whether a text that was cut begins with a whole JSON object as one is expected."""
+    if not isinstance(expected, dict | list) or text.lstrip()[:1] not in ("{", "["):
+        return False
+    try:
+        return isinstance(JSONDecoder().raw_decode(text.lstrip())[0], type(expected))
+    except ValueError:
+        return False
+
+
+def _ended_alone(row: Seen, item: Item) -> bool:
+    """Whether a run that says nothing in the end was ended as none that passed, by what no model
+    brings about."""
+    ends = {one.termination for one in item.rows if one.outcome == "pass"} - {None, ""}
+    return bool(row.made and row.termination and ends) and row.termination not in ends \
+        and not row.answer.strip() and not _CHOSEN.search(row.termination or "")
 
 
 def _in_mid_text(row: Seen) -> bool:
@@ -294,7 +326,7 @@ def _at_limit(row: Seen, whole: Whole) -> bool:
     at the number of tokens at which others of the run do."""
     if row.termination:
         return bool(_LIMIT.match(row.termination)) or (
-            bool(_CLOCKED.match(row.termination)) and _breaks_off(row))
+            bool(_CLOCKED.match(row.termination)) and (_breaks_off(row) or bool(row.made)))
     run = whole.runs[row.run]
     return (row.tokens is not None and row.tokens == run.most_tokens and run.at_most_tokens > 2
             and not row.made and _breaks_off(row))
@@ -314,23 +346,27 @@ def _repeats_itself(text: str) -> bool:
 
 # Which rows a rule can be about: all, those that did not pass, those with calls.
 _ALL, _OPEN, _ACTED, _OPEN_ACTED = range(4)
-_Test = Callable[[Seen, Item, Whole], bool]
+_Test = Callable[[Seen, Item, Whole], object]
 _RULES: tuple[tuple[str, str, int, _Test], ...] = (
+    ("no_answer", "hold what is no answer of the model.", _OPEN, no_answer.is_none),
+    ("user_lost", "failed as the simulated user said nothing that a user says.", _OPEN, lost.user),
+    ("other_result", "failed after a call that was answered otherwise than to all that passed.",
+     _OPEN_ACTED, other_result.of_a_row),
     ("infrastructure", "ended by an error of the infrastructure.", _ALL, _broke),
     ("empty", "are empty, and no end of the model's own is recorded.", _ALL, _empty),
     ("tool_broken", "failed after calls of a tool that works for no model.", _OPEN_ACTED, _tool),
     ("session_lost", "lost the session in which they worked.", _OPEN_ACTED, lost.session),
     ("no_network", "failed in a sandbox without the network that the item needs.", _OPEN_ACTED,
      lost.network),
-    ("not_loaded", "failed for a table that the question names and that nobody had.",
-     _OPEN_ACTED, lost.table),
-    ("not_reset", "failed as the first look-up showed what an earlier run had written.",
-     _OPEN_ACTED, lost.not_reset),
-    ("empty_look_ups", "failed after look-ups that are empty for all.", _OPEN_ACTED, lost.look_ups),
+    ("not_loaded", "failed for what the question names and nobody had.", _OPEN_ACTED,
+     lost.not_loaded),
+    ("empty_look_ups", "failed after look-ups that are empty or one for all.", _OPEN_ACTED,
+     lost.look_ups),
     ("not_given", "failed without the file of which the question speaks, as all did.",
      _OPEN, lost.not_given),
     ("executed_again", "have a call that was executed again under one id.", _ACTED, _again),
-    ("not_checked", "failed though the check says that it could not run.", _OPEN, _unchecked),
+    ("not_checked", "failed though the check says that it could not run.", _OPEN,
+     check_broke.unchecked),
     ("cut", "were cut at the limit while still getting on.", _OPEN, _cut))
 
 
@@ -345,8 +381,12 @@ def _sides(rows: Sequence[Seen], rule: str, item: Item, whole: Whole) -> list[Va
                           if _failed(made) and _works_for_nobody(made, item, whole))
     elif rule == "not_checked":
         shown = first.judge
-    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded", "not_reset"):
+    elif rule in ("session_lost", "no_network", "empty_look_ups", "not_loaded"):
         shown = "\n".join(map(shell.in_words, first.made[-_FEW_CALLS:]))
+    elif rule == "other_result":
+        shown = "\n".join(map(shell.in_words, other_result.of_a_row(first, item, whole)))
+    elif rule == "user_lost":
+        shown = "\n".join(first.heard)
     elif rule == "cut":
         shown = "\n".join(map(shell.in_words, first.made[-_NEW_CALLS:])) or first.answer[-1_000:]
     else:

@@ -84,7 +84,7 @@ def _spans(row: Seen) -> list[list[_Look]]:
     for made in row.made:
         if required.writes(made.tool):
             spans.append([])
-        elif not made.failed and made.result and not _CLOCK.search(made.tool) \
+        elif not made.failed and made.result and not is_timed(made.tool) \
                 and not made.tool.startswith(_NO_CALL):
             spans[-1].append(_Look(key(made), made))
     return spans
@@ -96,12 +96,12 @@ def _differing(spans: Sequence[Sequence[_Look]]) -> tuple[Made, Made] | None:
         first: dict[str, Made] = {}
         for key, made in span:
             earlier = first.setdefault(key, made)
-            if earlier.result_hash != made.result_hash and not _alike(earlier, made):
+            if earlier.result_hash != made.result_hash and not alike(earlier, made):
                 return earlier, made
     return None
 
 
-def _alike(one: Made, other: Made) -> bool:
+def alike(one: Made, other: Made) -> bool:
     """Whether two results say the same: but for form where they are JSON, else in all numbers and
     nearly all words, as a text may address its reader."""
     try:
@@ -152,6 +152,12 @@ def _facts(made: Made, asked: Set[str]) -> dict[tuple[str, str, str], object]:
                           for key, one in value.items()
                           if key != own and isinstance(one, str | int | float)}
     return facts
+
+
+@lru_cache(1 << 10)
+def is_timed(tool: str) -> bool:
+    """Whether a tool tells what changes with the time."""
+    return bool(_CLOCK.search(tool))
 
 
 @lru_cache(1 << 10)

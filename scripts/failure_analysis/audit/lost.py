@@ -3,7 +3,7 @@ be found."""
 
 import re
 
-from failure_analysis.audit import broken, golds, normal, required, shell, wording
+from failure_analysis.audit import broken, golds, required, shell, wording
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.audit.whole import Whole
@@ -39,21 +39,26 @@ _NOTHING = frozenset(("", "null", "none", "[]", "{}", '""', "''"))
 
 
 def session(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure of which the last calls, two or more, all got the same word that the session is
+    """A failure of which the last calls, two or more, or all, got the word that the session is
     gone, which no call before had ended; or each row of the item ended so."""
     if row.outcome != "fail" or not row.made or not _says_gone(row.made[-1]):
         return False
-    if len(row.made) <= _SEVERAL or _all_lost(item):
-        return _all_lost(item)
-    said = [re.sub(r"[\d.:]+", "#", made.result) for made in row.made]
+    if _all_lost(item):
+        return True
     first = len(row.made)
-    while first and _says_gone(row.made[first - 1]) and said[first - 1] == said[-1]:
+    while first and _says_gone(row.made[first - 1]):
         first -= 1
-    return len(row.made) - first >= _SEVERAL and first > 0 \
-        and not _ENDS_IT.search(f"{row.made[first - 1].tool} {row.made[first - 1].arguments}") \
+    before = row.made[first - 1] if first else None
+    return (len(row.made) - first >= _SEVERAL if before else _others_work(row, item)) \
+        and not (before and _ENDS_IT.search(f"{before.tool} {before.arguments}")) \
         and not _ENDS_IT.search(str(row.made[first].arguments)) \
         and not any(_says_gone(made) for other in item.rows if other.outcome == "pass"
                     for made in other.made)
+
+
+def _others_work(row: Seen, item: Item) -> bool:
+    """Whether one that passed worked in what was never there for a row."""
+    return any(other.outcome == "pass" and other.made for other in item.rows)
 
 
 def _all_lost(item: Item) -> bool:
@@ -98,17 +103,7 @@ def look_ups(row: Seen, item: Item, whole: Whole) -> bool:
     """A failure after look-ups that are empty in all rows, where a name that is expected stands
     neither in the question nor in anything that a tool said."""
     return row.outcome == "fail" and bool(_looked(row)) and (_is_unknowable(item, whole)
-                                                             or _all_blank(item))
-
-
-def _all_blank(item: Item) -> bool:
-    """Whether all that was read of a page, file or the like by its name is blank, for two models or
-    more of which none passed: a search may find nothing, what is read has something in it."""
-    read = [(row.model, made) for row in item.rows for made in _looked(row)]
-    return len({model for model, _ in read}) >= _SEVERAL and len(read) > _SEVERAL \
-        and all(row.outcome == "fail" and row.made for row in item.rows) \
-        and all(not made.result.strip() and not made.failed and not shell.command(made)
-                and _READS.search(made.tool) for _, made in read)
+                                                             or _one_word(item, whole))
 
 
 _READS = re.compile(r"(?:^|_)(?:get|read|open|view|fetch|load|visit|show|download|browse)_?"
@@ -164,49 +159,89 @@ def _is_unknowable(item: Item, whole: Whole) -> bool:
 
 _NO_TABLE = re.compile(r"\b(?:relation|table) [\"'`]?(?:\w+\.)?(\w+)[\"'`]? "
                        r"(?:does not|doesn't) exist|\bno such table: (?:\w+\.)?(\w+)", re.I)
+_NO_FILE = re.compile(r"no such file|cannot (?:access|open|find|stat)|not found|does(?: not|n't) "
+                      r"exist|FileNotFound|ENOENT", re.I)
+_PATH = re.compile(r"(?<![\w./:])(/[\w.-]+)+(/[\w.-]+)")
+_IF_THERE = re.compile(r"\b(?:missing|exists?|if|whether|absent|restore|recover|create)\b", re.I)
 
 
-def table(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure after a query of a table that the question names, and that was there in no row of
-    two models or more, of which none passed."""
-    return row.outcome == "fail" and bool(_not_there(row, item.question)) \
+def not_loaded(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure after a query of a table or a look at a file that the question names, and that was
+    there in no row of two models or more, of which none passed."""
+    return row.outcome == "fail" and bool(row.made) \
         and len({other.model for other in item.rows}) >= _SEVERAL \
-        and all(other.outcome != "pass" and _not_there(other, item.question)
-                for other in item.rows)
+        and all(other.outcome != "pass" for other in item.rows) and (
+            all(_no_table(other, item.question) for other in item.rows)
+            or not _IF_THERE.search(item.question) and any(
+                all(_no_file(other, found) for other in item.rows)
+                for found in _PATH.finditer(item.question)))
 
 
-def _not_there(row: Seen, question: str) -> set[str]:
-    """The tables that a question names and a row did not find."""
-    return {name for made in row.made for found in _NO_TABLE.findall(made.result[:_LONGEST])
-            for name in found if name and re.search(rf"\b{name}\b", question)}
+def _no_table(row: Seen, question: str) -> bool:
+    """Whether a table that a question names was not there."""
+    return any(name and re.search(rf"\b{name}\b", question) for made in row.made
+               for found in _NO_TABLE.findall(made.result[:_LONGEST]) for name in found)
 
 
-def not_reset(row: Seen, item: Item, whole: Whole) -> bool:
-    """A failure without a write whose look-up showed the value that was to be written, as an
-    earlier trial of the model wrote it, though that one and all that passed saw another there."""
-    if row.outcome != "fail" or not row.made or any(required.writes(made.tool)
-                                                    for made in row.made):
+def _no_file(row: Seen, path: re.Match[str]) -> bool:
+    """Whether all that a row got of a file and what stands above it is that it is not there."""
+    above, name = path[0].removesuffix(path[2]), path[2][1:]
+    tried = [made.result for made in row.made if above in (asked := str(made.arguments))
+             or name in asked]
+    return bool(tried) and all(_NO_FILE.search(one) or not one.strip() for one in tried)
+
+
+def _one_word(item: Item, whole: Whole) -> bool:
+    """Whether all that was read of pages, files or the like by their names is blank, or what two
+    tools said to other arguments each time is nothing or one sentence that names nothing of these:
+    for two models or more, of which none passed; where results are recorded at all."""
+    if not all(row.outcome == "fail" and row.made for row in item.rows):
         return False
-    due = [call for call in required.required(item.expected) or () if required.writes(call.name)]
-    for call in due:
-        for made in row.made:
-            others = [(other, one) for other in item.rows for one in other.made[:1]
-                      if other is not row and (one.tool, one.arguments) == (made.tool,
-                                                                            made.arguments)]
-            wrote = [one for other, one in others if other.outcome == "pass"]
-            if wrote and any(other.model == row.model and other.trial < row.trial
-                             and any(required.fulfils(one, call) for one in other.made)
-                             for other, _ in others) \
-                    and _shows(made, call) and not any(_shows(one, call) for one in wrote):
-                return True
-    return False
+    read = [(row.model, made) for row in item.rows for made in _looked(row)]
+    said = {made.result[:_LONGEST].strip() for _, made in read}
+    if len({text[:5] for text in said}) > 1 or len(read) <= _SEVERAL:
+        return False
+    said = {re.sub(r"\d", "#", text) for text in said}
+    if len({model for model, _ in read}) < _SEVERAL or len(said) > 1 \
+            or any(shell.command(made) for _, made in read) \
+            or not any(tool.told for tool in whole.tools.values()):
+        return False
+    text = said.pop().casefold()
+    if not text and all(_READS.search(made.tool) and not made.failed for _, made in read):
+        return True
+    return (len({made.tool for _, made in read}) > 1 and (not text or " " in text or len(text) > 12)
+            and len({str((made.tool, made.arguments)) for _, made in read}) > _SEVERAL
+            and not any(len(one) > 1 and one.casefold() in text for _, made in read
+                        for one in golds.scalars(made.arguments)))
 
 
-def _shows(made: Made, call: required.Call) -> bool:
-    """Whether a look-up shows what a call was to write, under the key under which it was."""
-    said = normal.parsed(made.result)
-    given = made.arguments if isinstance(made.arguments, dict) else {}
-    fresh = {key: value for key, value in call.arguments.items() if key not in given}
-    return isinstance(said, dict) and bool(fresh) and all(
-        key in said and required.folded(said[key]) == required.folded(value)
-        for key, value in fresh.items())
+_UNFILLED = re.compile(r"\{\{[^{}]+\}\}|\$\{\w+\}|<<\w+>>|\{[a-z_]+\}|%\(\w+\)s")
+_NOTICE = re.compile(r"\s*\[[^\[\]]{4,}\]\s*\Z|\s*\[(?:\w*sim\w*|user|system|runner|harness|"
+                     r"proxy)\]", re.I)
+_STOPS = re.compile(r"\W*(?:#{2,}|<|\[|_{2,})\W*[A-Za-z_]+\W*(?:#{2,}|>|\]|_{2,})\W*")
+
+
+def user(row: Seen, item: Item, whole: Whole) -> bool:
+    """A failure with calls due and none made, as the simulated user said nothing that a user says,
+    to the last, as it did to none who passed."""
+    if row.outcome != "fail" or not row.heard or any(required.writes(made.tool)
+                                                     for made in row.made):
+        return False
+    passed = [other for other in item.rows if other.outcome == "pass" and other.made]
+    if not passed or not _is_no_user(row.heard[-1], item.question):
+        return False
+    if _STOPS.fullmatch(row.heard[-1]) and (len(row.heard) > 1 or row.made
+                                             or row.answer.strip()[-1:] not in ("", "?", "？")):
+        return False
+    return not any(_is_no_user(text, item.question) and not _STOPS.fullmatch(text)
+                   for other in passed for text in other.heard) and any(
+        other.heard for other in passed)
+
+
+def _is_no_user(text: str, question: str) -> bool:
+    """Whether a turn is blank, a notice in brackets, a form that nobody filled in, an error, or the
+    sign to stop and no word."""
+    unfilled = _UNFILLED.search(text)
+    return not text.strip() or bool(unfilled and unfilled[0] not in question) \
+        or bool(_NOTICE.match(text) or _STOPS.fullmatch(text)) \
+        or broken.stands_for_answer(text, question, "") or broken.failed(text)

@@ -17,6 +17,7 @@ from failure_analysis.patterns import re_compile
 SORTED_JSON = msgspec.json.Encoder(order="deterministic").encode
 _LONGEST = 60_000  # characters of a text; what is longer is told apart by its hash
 LONGEST_RESULT = 4_000
+_FEWEST_TURNS, _LAST = 2, 8
 _MOST_DIGITS = 300  # of a number; Python refuses to read one of 4,300
 _NUMBER = re_compile(rf"\d{{{_MOST_DIGITS + 1},}}")
 _FAILED = re_compile(r"\w*(error|exception)\b|error|exception|traceback|failed")
@@ -62,6 +63,7 @@ class Seen(msgspec.Struct, frozen=True, array_like=True, eq=False):
     tokens: float | None
     turn: int | None = None
     terms: str = ""  # the sentences of the system message that list or bound what is allowed
+    heard: list[str] = []  # what the user said after its first turn, each cut; the last of them
 
 
 def seen(row: Mapping[str, Any]) -> Seen:
@@ -81,7 +83,14 @@ def seen(row: Mapping[str, Any]) -> Seen:
         row.get("completion_tokens"),
         turn if type(turn := row.get("turn")) is int else None,
         _terms(_text(text_of(messages[0].get("content"))))
-        if messages and messages[0].get("role") in ("system", "developer") else "")
+        if messages and messages[0].get("role") in ("system", "developer") else "",
+        _heard(messages) if len(messages) > _FEWEST_TURNS else [])
+
+
+def _heard(messages: list[dict]) -> list[str]:
+    """The last turns of the user after its first."""
+    users = [message for message in messages if message.get("role") == "user"][1:]
+    return [_text(text_of(message.get("content")))[:_MOST_DIGITS] for message in users[-_LAST:]]
 
 
 _TERM = re_compile(r"\w, ?[\w'\"`-]+,? (?:or|and) |\bone of\b|"

@@ -35,7 +35,7 @@ class Run:
     """What the rows of a run have in common: how many there are, how many answer at all and how
     many call a tool; the answer that `same` outweighs all others by how many rows (Boyer and Moore
     1991: a text of nine rows in ten is found, with eight in ten or more); the most tokens of an
-    answer and how many rows have just so many."""
+    answer and how many rows have just so many; how many are right with a text of no token."""
 
     rows: int = 0
     answered: int = 0
@@ -44,12 +44,14 @@ class Run:
     same: int = 0
     most_tokens: float = 0
     at_most_tokens: int = 0
+    right_of_none: int = 0
 
     def count(self, one: Seen) -> None:
         """Adds a datapoint."""
         self.rows += 1
         self.answered += bool(one.answer.strip())
         self.acted += bool(one.made)
+        self.right_of_none += one.tokens == 0 and one.outcome == "pass" and bool(one.answer.strip())
         kind = required.answer_kind(one)
         if self.same == 0:
             self.answer = kind
@@ -63,6 +65,7 @@ class Run:
         self.rows += other.rows
         self.answered += other.answered
         self.acted += other.acted
+        self.right_of_none += other.right_of_none
         if self.answer == other.answer:
             self.same += other.same
         elif other.same > self.same:
