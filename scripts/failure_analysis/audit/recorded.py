@@ -56,7 +56,7 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
             "." in made.result for row in item.rows for made in row.made)):
         return None
     texts = [text for text in map(_bare, _parts(item))
-             if text[-1:].isdigit() and golds.number(text) is not None
+             if text[-1:].isdigit() and " " not in text and golds.number(text) is not None
              and _may_not_be_rounded(item.question, text)]
     record = _record(item) if texts else ""
     decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
