@@ -59,7 +59,7 @@ def rounded_number(item: Item, is_rounded: Callable[[str, str], bool]) -> Found 
     question = item.question if _DECIMAL.search(item.question) \
         else item.question.replace("ow many", "")
     texts = [text for text in map(_bare, _parts(item))
-             if text[-1:].isdigit() and golds.number(text) is not None
+             if text[-1:].isdigit() and " " not in text and golds.number(text) is not None
              and _may_not_be_rounded(question, text)]
     record = kept(item) if texts else ""
     decimals = sorted(set(map(_bare, _DECIMAL.findall(record))))
