@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from failure_analysis.audit import strict
+from failure_analysis.audit.required import Call
+from failure_analysis.audit.seen import Made
+
 FUNCTION = {"name": "plot.area", "parameters": {"type": "dict", "properties": {}}}
 WANTED = {"plot.area": {"limits": [[1.0, 3.0]], "unit": ["cm", "centimetre"],
                         "label": ["", "Area"]}}
@@ -71,3 +75,20 @@ def test_calls_are_kept_as_one_shape_and_texts_as_they_are(build: Callable, tmp_
                                          wanted))
         row = json.loads((out / "failure_review_rows.jsonl").read_text())
         assert row["expected"] == kept
+
+
+def test_a_name_without_its_server_is_form_where_a_tool_took_it() -> None:
+    call = Call("assistant", "plot.area", {"unit": "cm"})
+    for name, result, same in (
+            ("plot.area", "", True), ("plot_area", "", True), ("area", "", False),
+            ("area", "done", True), ("draw.area", "done", False)):
+        made = Made("assistant", name, {"unit": "cm"}, result, "", False)
+        assert strict.same_call(call, made, frozenset(), "") is same, (name, result)
+
+
+@pytest.mark.parametrize(("given", "same"), [
+    ("1.50 L", True), ("1.5 litres", True), ("1.5 ml", False), ("1.5", True), ("2 L", False)])
+def test_a_number_with_what_the_question_counts_it_in(given: str, same: bool) -> None:
+    call = Call("assistant", "set_pump", {"value": 1.5})
+    made = Made("assistant", "set_pump", {"value": given}, "applied", "", False)
+    assert strict.same_call(call, made, frozenset(), "Give the orchids 1.5 litres.") is same

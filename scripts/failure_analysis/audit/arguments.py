@@ -98,6 +98,26 @@ def same(a: Any, b: Any, name: str, capitals: Capitals = "", *, ordered: bool = 
     return a == b
 
 
+@lru_cache(1 << 7)
+def counts(question: str) -> frozenset[tuple]:
+    """The numbers of a question with what they are counted in."""
+    return frozenset(found for text in _COUNTED.findall(question)
+                     if (found := number(text)) and found[1])
+
+
+def uncounted(value: Any, known: frozenset[tuple]) -> Any:
+    """A value in which a number with what the question counts it in is the number alone."""
+    if isinstance(value, dict):
+        return {key: uncounted(inner, known) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [uncounted(inner, known) for inner in value]
+    found = number(value) if known and isinstance(value, str) and value[:1].isdigit() else None
+    return float(found[0]) if found and found in known else value
+
+
+_COUNTED = re_compile(r"(?<![\w.])\d[\d.,]*\s?[^\W\d]{1,12}")
+
+
 def _of(given: dict, key: Any) -> str:
     """What the value under a key is of: `value` beside `field: labels` is labels."""
     named = next((given[name] for name in _NAMES if isinstance(given.get(name), str)), "") \

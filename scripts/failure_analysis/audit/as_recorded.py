@@ -83,7 +83,8 @@ def is_spoilt(text: str, gold: str, question: str, record: str) -> bool:
     if alike(text, gold, "") or gold in text and _ALL_OF_IT.search(question):
         return not alike(text, gold, "")
     words = [set(re.findall(r"\w+", one.casefold())) for one in (text, gold)]
-    return _is_cut(text, gold) or gold not in text and bool(words[0] & words[1]) \
+    return _is_cut(text, gold) or gold not in text and text.strip("'\"") not in gold \
+        and bool(words[0] & words[1]) \
         and bool(_AS_IT_STANDS.search(question))
 
 

@@ -34,7 +34,8 @@ _FORMS = {
             r"(correct |right |proper )?(unit|currency|symbol|dollar sign|percent sign)|"
             r"digits only|only digits|(only|just) (a|the|one) (number|integer|digits?)|"
             r"(number|integer) only",
-    "order": r"\bsort|\bordered\b|\border by\b|\bin (the )?order of\b|\b(alphabetical|"
+    "order": r"\bsort|\bordered\b|\b\w{3,}est first\b|^\W*order (?:the|these|them)\b|"
+             r"\border by\b|\bin (the )?order of\b|\b(alphabetical|"
              r"chronological|ascending|descending)|\branked?\b|"
              r"\bfrom (high|low|large|small|old|new|long|short|big)\w* to\b|"
              r"in (this|that|the same|the following|the given) order",

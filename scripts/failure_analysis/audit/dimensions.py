@@ -35,6 +35,11 @@ VERDICT = re_compile(r"^(?:pass\w*|overall|success\w*|resolved|reward)$", re.I)
 _MANNER = re_compile(r"form|styl|polite|tone|concis|brief|length|limit|safe|harm|polic|speed|time|"
                      r"latenc|cost|efficien|step|turn|ground|cit|topic|relev|fluen|gramm|help|clar|"
                      r"plan|reason|quality|complet|cover|fact|faithful|truth|rubric|judg", re.I)
+# What else may be wrong of a right answer.
+_BESIDE = re_compile(r"expla|justif|rational|\bwork|shows?_|detail|depth|example|insight|creativ|"
+                     r"origin|natural|read|sound|persona|friend|hallucin|legal|bias|tool|call|"
+                     r"source|evidence|\bran\b|runs?\b|compil|lint|memory|token|size|schema|"
+                     r"struct|syntax|json|langu", re.I)
 _BEHIND = re_compile(r"_(?:ok|okay|right|correct|met|check|passed|score|good|valid|match)$", re.I)
 
 
@@ -93,12 +98,15 @@ def judged(row: Seen) -> list[str]:
 
 def about(row: Seen) -> bool:
     """Whether what the row failed is a dimension that the right answer has met, by its name, or its
-    only one."""
+    only one; where none is called so, one that is not of the manner of the answer."""
     names = judged(row)
     if len(names) < SEVERAL or not row.failed:
         return True
     said = [name for name in row.failed if _RIGHT.search(name.replace("_", " "))
             or _HAS.search(name.replace("_", " "))]
+    if not any(map(_RIGHT.search, names)):
+        said += [name for name in row.failed if not _MANNER.search(name)
+                 and not _BESIDE.search(name)]
     held = [name for name in names if row.scores[name] is True
             and _RIGHT.search(name.replace("_", " "))]
     return bool(said) and not held

@@ -81,13 +81,16 @@ def bare_name(name: str) -> str:
     return bare.replace("-", "_").replace(" ", "_")
 
 
+def same_name(a: str, b: str) -> bool:
+    """Whether two names are one, with underscores where an API takes no dots."""
+    return a == b or a.replace(".", "_") == b.replace(".", "_")
+
+
 def same_tool(a: str, b: str) -> bool:
-    """Whether two names are of one tool, one of them without its server, in other letters, or with
-    underscores where an API takes no dots."""
-    if a == b or a.replace(".", "_") == b.replace(".", "_"):
-        return True
+    """Whether two names are of one tool, one of them perhaps without its server or in other
+    letters."""
     servers = {_SERVER.split(name)[0] for name in (a, b) if _SERVER.search(name)}
-    return bare_name(a) == bare_name(b) and len(servers) < 2
+    return same_name(a, b) or bare_name(a) == bare_name(b) and len(servers) < 2
 
 
 _SERVER = re_compile(r"[./:]|__")

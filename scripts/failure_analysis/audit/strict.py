@@ -335,7 +335,7 @@ def _made_all(item: Item, row: Seen, wanted: Sequence[Call]) -> str:
     exact, last, moved = True, -1, False
     for call in wanted:
         places = [place for place, made in enumerate(row.made) if place not in taken
-                  and same_call(call, made, asked)]
+                  and same_call(call, made, asked, item.question)]
         later = [place for place in places if place > last]
         if not places:
             return ""
@@ -383,16 +383,18 @@ def _order_is_free(item: Item, calls: Sequence[Made]) -> bool:
     return len(set(given)) == len(given)
 
 
-def same_call(call: Call, made: Made, asked: Set[str]) -> bool:
+def same_call(call: Call, made: Made, asked: Set[str], question: str) -> bool:
     """Whether a call is the one that is expected, but for the form of its arguments; capitals of
     an identifier are form where the tool has taken it, none where the question or the call itself
     tells them apart."""
-    if made.by != call.by or not required.same_tool(made.tool, call.name) or shell.failed(made) \
+    named = required.same_tool if made.result else required.same_name  # no tool took another one
+    if made.by != call.by or not named(made.tool, call.name) or shell.failed(made) \
             or _FAULT.match(made.result):
         return False
     if made.arguments == call.arguments:
         return True
-    return arguments.same(call.arguments, required.given(call, made), "",
+    given = arguments.uncounted(required.given(call, made), arguments.counts(question))
+    return arguments.same(call.arguments, given, "",
                           capitals(call.arguments, made.result, asked),
                           ordered="order" in asked or arguments.is_sequence(call.name))
 
