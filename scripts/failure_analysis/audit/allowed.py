@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from failure_analysis.audit import golds, normal, required, shell, wording
+from failure_analysis.audit import demands, golds, normal, required, shell, wording
 from failure_analysis.audit.alike import alike
 from failure_analysis.audit.candidates import variant
 from failure_analysis.audit.faults import Fault, agreed, final, sides
@@ -187,6 +187,22 @@ def places(item: Item) -> Iterator[Place]:
         yield _place(plain, [(row, final(row.answer)) for row in judged if not object_of(row)])
 
 
+def not_as_demanded(item: Item, whole: Whole) -> Fault | None:
+    """A value of the gold breaks what the question demands of an answer, and the one value that
+    models agree on in its place, and are failed for, keeps to it."""
+    for place in places(item):
+        broken = {one.name for one in demands.of(item.question, place.gold) if not one.kept}
+        for text in sorted({text for _, text in place.said}) if broken else ():
+            rows = [row for row, said in place.said if said == text]
+            kept = {one.name for one in demands.of(item.question, text) if one.kept}
+            if broken & kept and not place.passed and agreed(item, rows):
+                return Fault("A value of what is expected breaks what the question demands "
+                             f"({', '.join(sorted(broken & kept))}); models agree on one that "
+                             "keeps to it.", sides(item, item.expected, variant(
+                                 "failed", text, rows)), rows)
+    return None
+
+
 def _place(gold: str, said: list[tuple[Seen, str]]) -> Place:
     return Place(gold, [(row, text) for row, text in said if text and row.outcome == "fail"],
                  [text or row.answer for row, text in said if row.outcome == "pass"])
@@ -304,6 +320,7 @@ def _only_keys(question: str) -> set[str]:
     return set(said) if start >= 0 and isinstance(said, dict) else set()
 
 
-RULES = (("gold_not_allowed", none_of_them), ("gold_refused", refused),
+RULES = (("gold_not_allowed", none_of_them), ("gold_not_as_demanded", not_as_demanded),
+         ("gold_refused", refused),
          ("gold_refused_anyhow", refused_anyhow),
          ("gold_key_forbidden", key_too_many))

@@ -28,12 +28,14 @@ _PLAIN = re_compile(r"\bto (?:one|two|three|four|\d) decimals?\b|\bcapital(?: le
                     r"\A\W*name [^.?\"“]{1,60}? in (?:at most|up to|exactly) \w+ words?\b|"
                     r"\bmax\.? \d+ (?:characters|signs|letters)\b|"
                     r"\A\W*(?:(?:in|with|only|just) )?(?:one|a single|two|three|\d) words?"
-                    r"(?: only)?\W*\Z|\A(?:an? )?(?:whole number|integer)(?: only)?\W*\Z",
+                    r"(?: only)?\W*\Z|"
+                    r"\A(?:(?:an?|one|a single) )?(?:whole number|integer)(?: only)?\W*\Z",
                     re.IGNORECASE)
 _NOT_STRICT = re_compile(r"\be\.g\b|\bexamples?\b|\bfor instance\b|\bif\b|\bunless\b|"
                          r"all that apply|one or more|\bmay\b|\bcan be\b", re.IGNORECASE)
 # These say by themselves that they are of the answer.
-_BY_ITSELF = frozenset(("length", "probability", "without", "signs of", "lines"))
+_BY_ITSELF = frozenset(("length", "probability", "without", "signs of", "lines", "whole",
+                        "listed"))
 
 
 def of(question: str, gold: str) -> Iterator[Demand]:
@@ -305,6 +307,7 @@ def _unit(sentence: str, gold: str) -> bool | None:
     return None if None in units else units[0] == units[1]
 
 
+_ENDS = re_compile(r"\b(?:first|last) (\w+) (?:characters|signs|letters|digits)\b", re.IGNORECASE)
 _LENGTH = re_compile(r"\b(three|four|five|six|seven|eight|nine|ten|\d{1,2})[- ](letter|digit) "
                      r"(?:word|name|noun|verb|adjective|animal|number|code|pin|prime|palindrome)\b",
                      re.IGNORECASE)
@@ -312,6 +315,9 @@ _LENGTH = re_compile(r"\b(three|four|five|six|seven|eight|nine|ten|\d{1,2})[- ](
 
 def _length(sentence: str, gold: str) -> bool | None:
     """Of as many letters or digits as the question says."""
+    if ends := _ENDS.search(sentence):
+        count = COUNT.get(ends[1].lower()) or ends[1].isdigit() and int(ends[1])
+        return len(gold) == count if count else None
     found = _LENGTH.findall(sentence)
     kind = r"[^\W\d_]+" if found and found[0][1].lower() == "letter" else r"\d+"
     if len(found) != 1 or not re.fullmatch(kind, gold.strip()):
@@ -383,6 +389,22 @@ def _lines(sentence: str, gold: str) -> bool | None:
     return "\n" in gold if several and _A_LINE.search(sentence) else None
 
 
+_WHOLES = re_compile(r"\b(?:by|in|to|only) whole \w+\b|\bwhole \w+ only\b", re.IGNORECASE)
+_OR_ONLY = re_compile(r"((?:\w{1,12}, )*\w{1,12},? or \w{1,12}) only\b")
+
+
+def _wholes(sentence: str, gold: str) -> bool | None:
+    """In whole units."""
+    value = golds.number(gold) if _WHOLES.search(sentence) else None
+    return None if value is None else value.denominator == 1
+
+
+def _listed(sentence: str, gold: str) -> bool | None:
+    """Among the words that are said to be allowed alone: `M, F or U only`."""
+    found = _OR_ONLY.search(sentence)
+    return gold in re.split(r",? or |, ", found[1]) if found else None
+
+
 # The demands, each with signs of which one stands in every sentence that makes it.
 _DEMANDS = (
     ("one_of", _one_of, ("yes", "true", "one of", "from", "either", "exactly", *"\"'”’`")),
@@ -393,10 +415,12 @@ _DEMANDS = (
     ("case", _case, ("capital", "case", "letters")), ("letter", _letter, ("letter",)),
     ("json", _json, ("json",)), ("fraction", _fraction, ("fraction", "lowest terms")),
     ("pair", _pair, ("ordered pair", "ordered triple")), ("unit", _unit, ("answer",)),
-    ("length", _length, ("letter", "digit")), ("probability", _probability, ("probability",)),
+    ("length", _length, ("letter", "digit", "character", "signs")),
+    ("probability", _probability, ("probability",)),
     ("without", _without, ("without", "not use", "n't use", "n’t use", "not contain", "not include",
                            "never ", "not answer", "not say", "not name", "not mention", "avoid",
                            "free of")),
     ("signs of", _chars, ("only ", "just ", "solely ", "nothing but ")),
-    ("lines", _lines, (" line",)))
+    ("lines", _lines, (" line",)), ("whole", _wholes, ("whole ",)),
+    ("listed", _listed, (" only",)))
 NAMES = tuple(name for name, _, _ in _DEMANDS)
