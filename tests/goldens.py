@@ -76,9 +76,13 @@ def clinic(run_script: Callable, folder: Path) -> Path:
     """The made-up front desk: 77 failures, of which two coders read 45, and its report."""
     runs, out = make_clinic.write(folder / "runs"), folder / "out"
     report = out / "deep_error_analysis.md"
-    _run(run_script, "deep_error_analysis.py", "--input", *runs, "--mapping",
-         CLINIC / "benchmark.yaml", "--output", report)
+    _run(run_script, "build_packet.py", "--input", *runs, "--mapping", CLINIC / "benchmark.yaml",
+         "--output-dir", out)
+    for script in ("cluster_failures.py", "compare_models.py"):
+        _run(run_script, script, out)
+    # Before the audit, which would have its readers begin with what broke.
     _run(run_script, "plan_review.py", out, "--budget", "54", "--shards", "2", "--overlap", "0.75")
+    _run(run_script, "audit_benchmark.py", out)
     wrong_pass = make_clinic.wrong_pass()
     _run(run_script, "plan_review.py", out, "--contrast", wrong_pass["id"])
     rows, plan = (_lines(out / name) for name in

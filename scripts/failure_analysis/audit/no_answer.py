@@ -7,6 +7,7 @@ from failure_analysis.audit import normal
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Seen
 from failure_analysis.audit.whole import Whole
+from failure_analysis.records import MARKERS
 
 # What a machine says in the place of an answer, and what a question speaks of that may ask for it.
 _FRAME = r"(?:<[|｜][^<>]{1,40}[|｜]>|</?s>|\[/?INST\])"
@@ -36,8 +37,8 @@ _MOST_WORDS, _FEWEST, _LONGEST = 14, 3, 4_000
 def is_none(row: Seen, item: Item, whole: Whole) -> bool:
     """Whether a row holds what is no answer of its model."""
     text = row.answer.strip()
-    if not text or row.made or row.outcome == "pass":
-        return False
+    if not text or row.made or row.outcome == "pass" or text.startswith(tuple(MARKERS)):
+        return False  # what a marker says of the model its run counts
     run = whole.runs[row.run]
     if row.tokens == 0 and run.most_tokens > 0 and not run.right_of_none:
         return True  # a text of a store would have none either, and be right
