@@ -8,6 +8,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
+    contrast,
     dimensions,
     golds,
     read_back,
@@ -73,13 +74,7 @@ class Claim(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
-    owed = undone.writes(due, whole)
-    tools = once(lambda: undone.tools(item.rows))
-    denied = {row.ident: claim for row in item.rows
-              if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
-                  or _told(row, due, owed, tools, whole) or _claim(
-                      read_back.denied(row, item.rows))
-              or _taken_back(row, due) or _credited(row, due))}
+    denied = denials(item, whole)
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -93,6 +88,52 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield candidate(
             item, "claimed_done", "only_words_missing", f"{len(rows)} datapoints left the right "
             "state and failed for what they did not say alone.", _untold(item, rows), rows)
+
+
+def denials(item: Item, whole: Whole) -> dict[str, Claim]:
+    """The claims of an item that the record denies, by datapoint."""
+    if "denials" not in item.noted:
+        due = required.required(item.expected) or []
+        owed = undone.writes(due, whole)
+        tools = once(lambda: undone.tools(item.rows))
+        item.noted["denials"] = {
+            row.ident: claim for row in item.rows
+            if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
+                or _told(row, due, owed, tools, whole)
+                or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
+                or _credited(row, due) or _contrasted(row, item, whole))}
+    return item.noted["denials"]
+
+
+def contradictions(item: Item, whole: Whole) -> dict[str, contrast.Denial]:
+    """What the record of a datapoint says against its deed, by datapoint."""
+    if "contrasts" not in item.noted:
+        acted = any(row.made and row.outcome == "pass" for row in item.rows) and any(
+            tool.told for tool in whole.tools.values())
+        item.noted["contrasts"] = {
+            row.ident: found for row in item.rows if row.outcome != "unjudged"
+            and (found := contrast.denial(row, item))} if acted else {}
+    return item.noted["contrasts"]
+
+
+def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
+    """What a datapoint says is done, though its record says otherwise as that of others shows. A
+    pass that admits nothing claims it with any word; one that failed has to report it."""
+    found = contradictions(item, whole).get(row.ident)
+    text = row.answer or row.spoken
+    if not found or contrast.admits(text, found):
+        return None
+    if row.outcome == "pass" or wording.states(text) or found.value and found.value in text \
+            or not text.isascii() and any(_shares(text, one.answer) for one in item.rows
+                                          if one.outcome == "pass"):
+        return Claim(text[:300], found.record)
+    return None
+
+
+def _shares(one: str, other: str) -> bool:
+    """Whether a third of a text stands in another in the same words or signs."""
+    parts = [one[at:at + 3] for at in range(len(one) - 2)]
+    return 3 * sum(part in other for part in parts) > len(parts)
 
 
 def _sides(rows: Sequence[Seen], denied: dict[str, Claim]) -> list[Variant]:

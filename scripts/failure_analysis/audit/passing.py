@@ -9,6 +9,7 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import (
     blank,
     checked,
+    claimed,
     dimensions,
     forbidden,
     normal,
@@ -82,6 +83,10 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
                lambda row: checked.changed_nothing(row) is not None and not idle())
     if acted:
         yield from _of_calls(item, whole, passed, due)
+    denied = claimed.denials(item, whole).keys() | claimed.contradictions(item, whole).keys()
+    if denied:
+        yield ("record_denies", "left something else than was asked for, as their record says",
+               lambda row: row.ident in denied)
 
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
