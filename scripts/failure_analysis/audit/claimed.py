@@ -123,16 +123,20 @@ def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
     text = row.answer or row.spoken
     if not found or contrast.admits(text, found):
         return None
-    if row.outcome == "pass" or wording.states(text) or found.value and found.value in text \
-            or not text.isascii() and any(_shares(text, one.answer) for one in item.rows
-                                          if one.outcome == "pass"):
+    if row.outcome == "fail" and contrast.tells_own(row, item):
+        return None
+    said = wording.states(text) if found.record == row.judge or any(map(
+        contrast.acts, row.made)) else wording.claims(text)
+    if row.outcome == "pass" or said or found.value and found.value in text \
+            or not text.isascii() and any(_shares(text, one) for one in (
+                item.question, *(one.answer for one in item.rows if one.outcome == "pass"))):
         return Claim(text[:300], found.record)
     return None
 
 
 def _shares(one: str, other: str) -> bool:
-    """Whether a third of a text stands in another in the same words or signs."""
-    parts = [one[at:at + 3] for at in range(len(one) - 2)]
+    """Whether a third of a text stands in another in the same signs, two by two."""
+    parts = [one[at:at + 2] for at in range(len(one) - 1)]
     return 3 * sum(part in other for part in parts) > len(parts)
 
 

@@ -6,19 +6,20 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from failure_analysis.audit import dimensions, required, shell
+from failure_analysis import tool_calls
+from failure_analysis.audit import dimensions, required, said_texts, shell
 from failure_analysis.audit.item import Item
 from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.patterns import re_compile
 
 # Words of refusal and of what went wrong. They tell where no result of a pass has one.
 _NO = re_compile(
-    r"fail|err(?:or|eur|ore?)\b|denied|refus|reject|declin|abort|conflict|invalid|unknown|\bno[tn]?\b|"
+    r"fail|err(?:ors?|eur|ore?)\b|denied|refus|reject|declin|abort|conflict|invalid|unknown|\bno[tn]?\b|"
     r"\bnone\b|n['’]t\b|unable|expired|exited|unreachable|offline|locked|blocked|interrupt|"
     r"roll(?:ed|ing)?[ -]?back|time(?:d )?-?out|mismatch|forbidden|missing|incomplete|partial|"
     r"stuck|jammed|slip|stall|crash|\b(?:0|zero) (?:of|rows|files|items)\b|\b0/\d|UPDATE 0|"
     r"DELETE 0|insufficient|exceed|unavailable|wait-?list|dry[- ]run|simulat|undeliver|bounced|"
-    r"unchanged|ignored|skipped|\bshort\b|protected|inactive|"
+    r"\A[^\n]*unchanged|ignored|skipped|\bshort\b|protected|inactive|"
     r"échec|échou|fehler|gesperrt|nicht|\bkein|abgelehnt|afgewezen|geweigerd|\bfout|\bniet\b|"
     r"\bgeen\b|błąd|\bbrak|odm[oó]w|\bnie\b|\berro\b|falh|negad|\bnão\b|fallit|rifiut|bloccat|"
     r"rechaz|deneg|fall[oó]|imposs|inconnu|ошиб|отказ|\bне\b|失败|错误|没有|拒|エラー|失敗|"
@@ -27,16 +28,21 @@ _NO = re_compile(
 _ADMITS = re_compile(
     r"\b(?:no[tn]?|none|never|cannot|unable|unfortunately|sorry|only|still|stays?|stayed|remains?|"
     r"kept|instead|but|however|except|until|once|will|would|could|should|must|needs?|please|try|"
-    r"tried|impossible|partial\w*|rest|stuck|broke|missing|expired|gave|stop(?:ped|s)?|yet|tomorrow|"
+    r"tried|impossible|partial\w*|rest|stuck|broken?|without|missing|expired|gave|stop(?:ped|s)?|yet|tomorrow|"
     r"later|soon|shortly|moment|nothing|almost|most)\b|n['’]t\b|['’]ll\b|\?|？|"
     r"fail|error|denied|refus|reject|declin|abort|conflict|apolog|"
     r"\b(?:nicht|kein\w*|leider|pas|ne|niet|geen|helaas|nie|nem|não|nao|sin|erro|errore|wird|"
     r"werde|va|será|est[aá] pendiente)\b|échec|imposs|не\b|нет\b|ошиб|没|不|无法|失败|请|"
     r"ない|ません|できず|失敗|ください|か。", re.I)
+_LATE = re_compile(r"time(?:d )?-?out", re.I)  # and may be done all the same
+_DONE = re_compile(r"\b\w+ed[\"']?\s*[:=]\s*true\b", re.I)
 _YES = re_compile(r"\W*(?:ok(?:ay)?|done|success\w*|true|accepted|saved|sent|\w+ed|20\d|exit(?: "
                   r"code)? 0)\b[^a-z]*", re.I)
 _TOLD = re_compile(r"messag|answer|repl|\bsay|\bsaid|\btold|\btell|mention|communicat|inform|tone|"
                    r"polite|\bword|respon|transcript|user\b|outputs?\b|explain|argument", re.I)
+# The verdict alone, and logs of tests.
+_VERDICT = re_compile(r"[\W\d]|\b(?:pass|fail|score|correct|wrong)(?:ed|ure|s)?\b|"
+                      r".*(?:\btests?\b|\w+Error\b|Traceback).*", re.I | re.S)
 _NUMBER = re_compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?|(?<=[a-z])\d+(?:\.\d+)?(?=[a-z]*\b)")
 _WORD = re_compile(r"[^\W_]+(?:[.'@-][^\W_]+)*")
 _PLAIN = frozenset(("the", "and", "for", "with", "was", "are", "has", "have", "now", "you", "your",
@@ -65,8 +71,15 @@ def admits_nothing(answer: str) -> bool:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(word for word in _WORD.findall(text.casefold())
+    return frozenset(word.rstrip("s") for word in _WORD.findall(said_texts.in_digits(text))
                      if len(word) > 2 or word[0].isdigit()) - _PLAIN
+
+
+def tells_own(row: Seen, item: Item) -> bool:
+    """Whether an answer names what the datapoint did itself, and neither the question nor what is
+    expected does: another deed than the one that was due."""
+    own = _words(" ".join(tool_calls.result_text(made.arguments) for made in row.made))
+    return bool(_words(row.answer) & own - _words(f"{item.question} {golds_of(item)}"))
 
 
 def acts(made: Made) -> bool:
@@ -78,19 +91,23 @@ def ends(row: Seen) -> list[Made]:
     """The last write of a datapoint that is tried, and the last of each look-up behind it; of one
     that wrote nothing all its look-ups."""
     place = next((at for at in range(len(row.made) - 1, -1, -1) if acts(row.made[at])), 0)
-    last = {one.tool: one for one in row.made[place:]}
+    last = {(one.tool, acts(one)): one for one in row.made[place:]}
     first = row.made[place] if row.made else None
     if first and any(one.tool == first.tool and one.arguments == first.arguments
                      and one.result_hash != first.result_hash for one in row.made[:place]):
-        last.pop(first.tool, None)  # done before it was tried again
+        last.pop((first.tool, acts(first)), None)  # done before it was tried again
     return list(last.values())
 
 
 def denial(row: Seen, item: Item) -> Denial | None:
     """What the record of a datapoint says against its deed, as that of others shows."""
     peers = [one for one in item.rows if one is not row and one.outcome == "pass"]
-    for one in ends(row) if peers and row.made else ():
-        if len(one.result) > _LONGEST:
+    mine = ends(row) if peers and row.made else []
+    for one in mine:
+        if len(one.result) > _LONGEST or acts(one) and any(
+                done.tool == one.tool and done.result_hash == one.result_hash
+                and done.arguments == one.arguments for peer in peers for done in peer.made) \
+                or len(mine) > 1 and one is mine[0] and _LATE.search(one.result):
             continue
         theirs = [end for peer in peers for end in ends(peer) if _alike(one, end)]
         if not theirs or any(end.result_hash == one.result_hash for end in theirs):
@@ -122,8 +139,12 @@ def _shape(text: str) -> str:
 
 
 def _refused(one: Made, good: Sequence[str], of: int) -> bool:
-    """Whether a result has words of refusal, and most of those that passed have none."""
-    return 2 * len(good) > of and _NO.search(one.result) is not None
+    """Whether a result has words of refusal, and most of those that passed have none; not where it
+    has all that one of them says, or says itself that it was done."""
+    return 2 * len(good) > of and _NO.search(one.result) is not None \
+        and not _DONE.search(one.result) and not any(
+            other.strip() and set(other.split("\n")) <= set(one.result.split("\n"))
+            for other in good)
 
 
 def _as_failed(one: Made, theirs: Sequence[Made], row: Seen, item: Item) -> bool:
@@ -238,6 +259,7 @@ def _by_judge(row: Seen, peers: Sequence[Seen]) -> Denial | None:
     """Whether the log of the check of a datapoint that failed says otherwise than that of all that
     passed after calls, and nothing of words."""
     if row.outcome != "fail" or not 0 < len(row.judge) < _LONGEST or _TOLD.search(row.judge) \
+            or not _VERDICT.sub("", row.judge) \
             or not any(acts(made) for peer in peers for made in peer.made):
         return None
     logs = [peer.judge for peer in peers]

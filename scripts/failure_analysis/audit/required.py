@@ -20,10 +20,10 @@ _ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "params", "input")
 # Beside READ_ONLY: names that look something up, and those that only end or answer.
 _NO_WRITE = re_compile(
     r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
-    r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
+    r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought|"
     r"scroll|visit|ping|probe|traceroute)(_|$)|submit(_answer)?$|submit_final|transfer_to_|"
-    r"\(no[ _]call|run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
+    r"\(no[ _]call|file$|run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
     r"(open|load|go_?to|navigate)(_to)?(_(web_?)?(page|url|link|site|website|tab|article|result|"
     r"document|pdf|attachment))?$")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.

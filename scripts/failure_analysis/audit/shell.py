@@ -15,6 +15,8 @@ from failure_analysis.tool_checks import parsed_arguments
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
 _ANY_KEY = frozenset(_KEYS)
+_QUERY_KEYS = frozenset(("q", "query", "sql", "statement"))
+_QUERY = re_compile(r"\W*(?:select|show|describe|explain|pragma)\b(?!.*\binto\b)", re.I)
 _PARTS = re_compile(r"&&|\|\||[;|\n]")
 _REDIRECT = re_compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
 _LOOKS = re_compile(
@@ -159,8 +161,11 @@ def command(made: Made) -> str:
 
 
 def looks(made: Made) -> bool:
-    """Whether a call is a shell command that changes nothing."""
+    """Whether a call is a shell command, or a query, that changes nothing."""
     text = command(made)
+    if not text and isinstance(made.arguments, dict) and not _QUERY_KEYS.isdisjoint(made.arguments):
+        return any(isinstance(value, str) and _QUERY.match(value)
+                   for value in made.arguments.values())
     return bool(text.strip()) and not _REDIRECT.search(text) \
         and all(_LOOKS.match(part) for part in _PARTS.split(text) if part.strip())
 
@@ -237,6 +242,10 @@ def _says_no(tool: str, said: dict[str, Any]) -> str:
     """The field or state of a result that says that nothing was done; a tool that declines says so
     too."""
     verb = re.split(r"[^a-z]", tool)[0]
+    if len(verb) >= _LONG_VERB and any(
+            isinstance(said.get(key), str) and said[key][:len(verb)].casefold() == verb
+            for key in _STATUS_KEYS):
+        return ""  # `scheduled`, of a tool that schedules
     for name, value in said.items():
         key = name.casefold()
         mine = key in _OK_KEYS or key == "sent" or key.endswith(("ed", "paid")) \

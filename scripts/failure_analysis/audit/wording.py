@@ -104,7 +104,7 @@ _ADMITS = re_compile(
     r"(?:do|did|was|is|are|were|have|has|would) not|instead|"
     r"(?:have|has|was|were|is|are|did|do|does)n['’]t(?! hesitate| forget| worry)|"
     r"(?:i|we)(?:['’]ve| have| could)? only|only (?:one|the first|part|half|whole)|"
-    r"nothing|skipp\w+|"
+    r"nothing|skipp\w+|(?:is|are|was|were) kept|stays?|the rest (?:is|are|was|were)|"
     r"(?:please|could you|can you) (?:add|provide|send|confirm|tell|give|ask|contact(?! us)|"
     r"try)|shall i|should i|(?:would|do) you(?! (?:\w+ ){0,3}(?:anything|any|more|else))|"
     r"let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
@@ -135,6 +135,7 @@ _NOT_SO = re_compile(
 _MODAL = re_compile(
     r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
     r"['’]ll\b", re.I)
+_SHARE = re_compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
 # Verb as it is written in a claim -> what kind of change it speaks of; tools are told by the same.
 _KINDS = {
     "create": r"book(?:ed)?|reserv(?:ed?|ing)|schedul(?:ed?)|creat(?:ed?)|add(?:ed)?|"
@@ -303,8 +304,13 @@ def reports(text: str, form: re.Pattern[str] = _REPORTS) -> list[str]:
         return []
     sentences = (one.strip().strip("*_#>- \t") for one in _SENTENCE_END.split(text)
                  if not one.rstrip().endswith("?"))
-    return [told for one in sentences if not _NOT_SO.search(one)
+    return [told for one in sentences if not _NOT_SO.search(one) and not _in_part(one)
             and (told := _before_modal(one)) and form.search(told)]
+
+
+def _in_part(sentence: str) -> bool:
+    """Whether a sentence counts less than the whole: `3 of 4 were moved`."""
+    return any(int(a) < int(b) for a, b in _SHARE.findall(sentence))
 
 
 def _before_modal(sentence: str) -> str:
