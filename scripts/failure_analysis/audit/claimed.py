@@ -101,7 +101,7 @@ def denials(item: Item, whole: Whole) -> dict[str, Claim]:
             if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
                 or _told(row, due, owed, tools, whole)
                 or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
-                or _credited(row, due) or _contrasted(row, item, whole))}
+                or _credited(row, due) or _contrasted(row, item, whole) or _owing(row, item, owed, whole))}
     return item.noted["denials"]
 
 
@@ -127,11 +127,38 @@ def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
         return None
     said = wording.states(text) if found.record == row.judge or any(map(
         contrast.acts, row.made)) else wording.claims(text)
-    if row.outcome == "pass" or said or found.value and found.value in text \
+    if row.outcome == "pass" or said or found.value and _stands(found.value, text) \
             or not text.isascii() and any(_shares(text, one) for one in (
                 item.question, *(one.answer for one in item.rows if one.outcome == "pass"))):
         return Claim(text[:300], found.record)
     return None
+
+
+def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim | None:
+    """What a datapoint says that did not do what was due: any answer of a pass that admits nothing;
+    of one that failed, or did it for another object, one that names what its calls never had."""
+    text = row.answer or row.spoken
+    if not owed or dimensions.state(row) is True or not (row.made or whole.runs[row.run].acted) \
+            or not contrast.admits_nothing(text):
+        return None
+    if row.outcome == "pass":
+        left = undone.unfulfilled(owed, row)
+        elsewhere = any(one.how == undone.ELSEWHERE for one in left)
+        told = left and not (elsewhere and (contrast.tells_own(row, item)
+                                            or not wording.states(text)))
+    else:
+        left = required.unmet(owed, shell.judged(row.made)) if dimensions.state(row) is False else []
+        wanted = contrast.words(tool_calls.result_text([one.call.arguments for one in left]))
+        had = " ".join(f"{tool_calls.result_text(one.arguments)} "
+                       f"{'' if contrast.acts(one) else one.result}" for one in row.made)
+        told = left and wanted & contrast.words(text) - contrast.words(had) \
+            and wording.states(text)
+    return Claim(text[:300], f"Not done as required: {required.spelled(left[0].call)}") \
+        if told else None
+
+
+def _stands(value: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", text) is not None
 
 
 def _shares(one: str, other: str) -> bool:
@@ -333,8 +360,11 @@ def _all_of(made: Made) -> str:
 
 
 def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports, which may have been so before, or a
-    refusal gives it as its reason (`locked`)."""
+    """Whether a look-up speaks of what a sentence reports, which may have been so before, a refusal
+    gives it as its reason (`locked`), or any result says it in the same words."""
+    words = contrast.words(sentence)
+    if words and any(words <= contrast.words(one.result) for one in row.made):
+        return True
     read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
                     and not (required.writes(one.tool) and not shell.looks(one)))
     reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)

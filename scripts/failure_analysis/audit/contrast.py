@@ -13,7 +13,7 @@ from failure_analysis.audit.seen import Made, Seen
 from failure_analysis.patterns import re_compile
 
 # Words of refusal and of what went wrong. They tell where no result of a pass has one.
-_NO = re_compile(
+NO = re_compile(
     r"fail|err(?:ors?|eur|ore?)\b|denied|refus|reject|declin|abort|conflict|invalid|unknown|\bno[tn]?\b|"
     r"\bnone\b|n['’]t\b|unable|expired|exited|unreachable|offline|locked|blocked|interrupt|"
     r"roll(?:ed|ing)?[ -]?back|time(?:d )?-?out|mismatch|forbidden|missing|incomplete|partial|"
@@ -34,8 +34,9 @@ _ADMITS = re_compile(
     r"\b(?:nicht|kein\w*|leider|pas|ne|niet|geen|helaas|nie|nem|não|nao|sin|erro|errore|wird|"
     r"werde|va|será|est[aá] pendiente)\b|échec|imposs|не\b|нет\b|ошиб|没|不|无法|失败|请|"
     r"ない|ません|できず|失敗|ください|か。", re.I)
+_COURTESY = re_compile(r"[^.!?\n]*\b(?:anything else|let me know|feel free|happy to help|"
+                       r"further assist\w+|more questions|help you with)\b[^.!?\n]*[.!?]?", re.I)
 _LATE = re_compile(r"time(?:d )?-?out", re.I)  # and may be done all the same
-_DONE = re_compile(r"\b\w+ed[\"']?\s*[:=]\s*true\b", re.I)
 _YES = re_compile(r"\W*(?:ok(?:ay)?|done|success\w*|true|accepted|saved|sent|\w+ed|20\d|exit(?: "
                   r"code)? 0)\b[^a-z]*", re.I)
 _TOLD = re_compile(r"messag|answer|repl|\bsay|\bsaid|\btold|\btell|mention|communicat|inform|tone|"
@@ -44,6 +45,8 @@ _TOLD = re_compile(r"messag|answer|repl|\bsay|\bsaid|\btold|\btell|mention|commu
 _VERDICT = re_compile(r"[\W\d]|\b(?:pass|fail|score|correct|wrong)(?:ed|ure|s)?\b|"
                       r".*(?:\btests?\b|\w+Error\b|Traceback).*", re.I | re.S)
 _NUMBER = re_compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?|(?<=[a-z])\d+(?:\.\d+)?(?=[a-z]*\b)")
+_BOUND = re_compile(r"(?<![\w./-])-?\d+(?:[.,]\d+)?(?=[a-z]{0,3}(?:[\s%,;.!?)]|$))")
+_FIGURES = re_compile(r"[\w.:+-]*\d[\w.:+-]*")
 _WORD = re_compile(r"[^\W_]+(?:[.'@-][^\W_]+)*")
 _PLAIN = frozenset(("the", "and", "for", "with", "was", "are", "has", "have", "now", "you", "your",
                     "name", "status", "state", "done", "item", "items", "this", "that", "from"))
@@ -61,25 +64,26 @@ class Denial(NamedTuple):
 
 def admits(answer: str, denial: Denial) -> bool:
     """Whether an answer leaves open that something was not done, or reports what the record says."""
-    return not answer.strip() or _ADMITS.search(answer) is not None \
-        or bool(_words(answer) & denial.words)
+    return not admits_nothing(answer) or bool(words(answer) & denial.words)
 
 
 def admits_nothing(answer: str) -> bool:
     """Whether an answer says something, and nothing that leaves a deed open."""
-    return re.search(r"\w|[✅✓✔☑]", answer) is not None and not _ADMITS.search(answer)
+    return re.search(r"\w|[✅✓✔☑]", answer) is not None \
+        and not _ADMITS.search(_COURTESY.sub(" ", answer))
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(word.rstrip("s") for word in _WORD.findall(said_texts.in_digits(text))
-                     if len(word) > 2 or word[0].isdigit()) - _PLAIN
+def words(text: str) -> frozenset[str]:
+    low = said_texts.in_digits(text)
+    return frozenset(word.rstrip("s") for word in _WORD.findall(low) if len(word) > 2).union(
+        one.lstrip("0") or "0" for one in re.findall(r"\d+", low)) - _PLAIN
 
 
 def tells_own(row: Seen, item: Item) -> bool:
     """Whether an answer names what the datapoint did itself, and neither the question nor what is
     expected does: another deed than the one that was due."""
-    own = _words(" ".join(tool_calls.result_text(made.arguments) for made in row.made))
-    return bool(_words(row.answer) & own - _words(f"{item.question} {golds_of(item)}"))
+    own = words(" ".join(tool_calls.result_text(made.arguments) for made in row.made))
+    return bool(words(row.answer) & own - words(f"{item.question} {golds_of(item)}"))
 
 
 def acts(made: Made) -> bool:
@@ -112,12 +116,12 @@ def denial(row: Seen, item: Item) -> Denial | None:
         theirs = [end for peer in peers for end in ends(peer) if _alike(one, end)]
         if not theirs or any(end.result_hash == one.result_hash for end in theirs):
             continue
-        good = [end.result for end in theirs if not _NO.search(end.result)]
+        good = [end.result for end in theirs if not NO.search(end.result)]
         value = "" if _refused(one, good, len(theirs)) or _as_failed(one, theirs, row, item) \
             else _other_value(one, [end.result for end in theirs], row, item)
         if value is not None:
             seen = " ".join((row.question, golds_of(item), *(end.result for end in theirs)))
-            return Denial(shell.in_words(one), _words(one.result) - _words(seen), value)
+            return Denial(shell.in_words(one), words(one.result) - words(seen), value)
     return _by_key(row, item) or _by_judge(row, peers)
 
 
@@ -135,14 +139,14 @@ def _alike(one: Made, other: Made) -> bool:
 
 
 def _shape(text: str) -> str:
-    return _NUMBER.sub("0", text)
+    return _FIGURES.sub("0", text)
 
 
 def _refused(one: Made, good: Sequence[str], of: int) -> bool:
     """Whether a result has words of refusal, and most of those that passed have none; not where it
     has all that one of them says, or says itself that it was done."""
-    return 2 * len(good) > of and _NO.search(one.result) is not None \
-        and not _DONE.search(one.result) and not any(
+    return 2 * len(good) > of and NO.search(one.result) is not None \
+        and not shell.IS_SO.search(one.result) and not any(
             other.strip() and set(other.split("\n")) <= set(one.result.split("\n"))
             for other in good)
 
@@ -152,7 +156,9 @@ def _as_failed(one: Made, theirs: Sequence[Made], row: Seen, item: Item) -> bool
     passed."""
     if _YES.fullmatch(one.result) or not one.result.strip() or not (
             acts(one) or any(end.arguments == one.arguments for end in theirs)) \
-            or _shape(one.result) in {_shape(end.result) for end in theirs}:
+            or _shape(one.result) in {_shape(end.result) for end in theirs} \
+            or not words(one.result) - words(" ".join((
+                tool_calls.result_text(one.arguments), *(end.result for end in theirs)))):
         return False
     return any(
         end.tool == one.tool and end.result_hash == one.result_hash
@@ -190,7 +196,7 @@ def _other_side(result: str, theirs: Sequence[str], row: Seen, item: Item) -> st
     mine = list(map(_float, _NUMBER.findall(result)))
     form = _shape(result)
     numbers = [list(map(_float, _NUMBER.findall(one))) for one in theirs if _shape(one) == form]
-    bounds = _NUMBER.findall(golds_of(item)) or _NUMBER.findall(item.question)
+    bounds = _BOUND.findall(golds_of(item)) or _BOUND.findall(item.question)
     fails = [list(map(_float, _NUMBER.findall(end.result))) for other in item.rows
              if other is not row and other.outcome == "fail" and other.made
              for end in ends(other) if _shape(end.result) == form]
@@ -264,7 +270,7 @@ def _by_judge(row: Seen, peers: Sequence[Seen]) -> Denial | None:
         return None
     logs = [peer.judge for peer in peers]
     if not all(logs) or row.judge in logs or not (
-            _NO.search(row.judge) and not any(map(_NO.search, logs))
+            NO.search(row.judge) and not any(map(NO.search, logs))
             or len(logs) > 1 and len(set(logs)) == 1):
         return None
-    return Denial(row.judge, _words(row.judge) - _words(" ".join((row.question, *logs))))
+    return Denial(row.judge, words(row.judge) - words(" ".join((row.question, *logs))))

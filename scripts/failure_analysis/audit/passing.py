@@ -10,6 +10,7 @@ from failure_analysis.audit import (
     blank,
     checked,
     claimed,
+    contrast,
     dimensions,
     forbidden,
     normal,
@@ -91,7 +92,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
     yield ("required_failed", "made a required call that the tool refused, and no other attempt",
-           lambda row: any(one.how == "failed" for one in open_[row.ident]))
+           lambda row: any(one.how == "failed" and not _is_wanted(one, row.question)
+                           for one in open_[row.ident]))
     yield ("nothing_written", "wrote nothing, though a write is required",
            lambda row: bool(open_[row.ident]) and not shell.wrote(row))
     yield ("required_missing", "lack a call that is required",
@@ -101,6 +103,13 @@ def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> I
            and not all(open_.values()) and (dimensions.state(row) is not True or len(
                {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS
                or _is_named(row, open_[row.ident])))
+
+
+def _is_wanted(one: Unmet, question: str) -> bool:
+    """Whether the question speaks of the refusal itself: `check that the filter rejects it`."""
+    said = contrast.NO.search(one.nearest.result) if one.nearest else None
+    return said is not None and len(said[0]) > _FEW_WORDS \
+        and said[0].casefold() in question.casefold()
 
 
 def _is_named(row: Seen, left: Sequence[Unmet]) -> bool:

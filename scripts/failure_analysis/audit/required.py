@@ -28,6 +28,8 @@ _NO_WRITE = re_compile(
     r"document|pdf|attachment))?$")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.
 _LOOKS_UP = re_compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
+_CHANGES = re_compile(r"(?:update|create|delete|remove|add|edit|rename|clear|set|send|share|"
+                      r"archive|empty|make|change|modify|replace|save|publish)_")
 _TELLS = re_compile(r"_(status|info|details|health|check)$")
 # Verbs that are names of things too: `mail_status`.
 _OF_A_THING = re_compile(r"(?:e?mail|order|book|file|post|text|record|log|transfer|charge|refund|"
@@ -78,7 +80,8 @@ def writes(name: str) -> bool:
     bare = bare.replace("-", "_").replace(" ", "_")
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
-    looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
+    looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or (
+        _LOOKS_UP.search(bare) and not _CHANGES.match(bare)) or (
         _TELLS.search(bare) and (_OF_A_THING.match(bare) or not wording.kinds_of_tool(bare)[0]))
     return not looks_up
 

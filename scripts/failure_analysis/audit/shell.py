@@ -84,6 +84,7 @@ _SAYS_NO = re_compile(
     r"(?:please |you (?:must|need to|have to) (?:be )?)(?:sign|log)(?:ged)? ?in\b|"
     r"(?:your )?(?:session|token|login) (?:has |is )?expired\b|(?:log|sign)[ -]?in required\b|"
     rf"(?:ok|success\w*|{_DONE})[\"']?\s*[:=]\s*(?:false|no|0)\b)", re.I)
+IS_SO = re_compile(r"\b\w+ed[\"']?\s*[:=]\s*true\b", re.I)
 # What it says anywhere in few words where it did nothing, and what takes that back.
 _SAYS_NOT_DONE = re_compile(
     r"\b(?:rolled back|reverted|mismatch|dry[ -]?run|simulat(?:ed|ion) only|no-?op|"
@@ -221,7 +222,7 @@ def denial(tool: str, result: str) -> str:
     """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text)
+        found = len(text) <= 300 and not IS_SO.search(text) and (_SAYS_NO.match(text) or _not_done(text)
                                       or _not_so(tool, text))
         return found[0].strip().casefold() if found else ""
     if not isinstance(said := parsed_arguments(text), dict):

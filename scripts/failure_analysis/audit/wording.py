@@ -120,7 +120,7 @@ _REPORTS = re_compile(
     r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone|left|told|hidden|taken|given|"
     r"brought|sold|shut|withdrawn|begun|built|got|filled out)\b|\w+ed\b(?=[,.;!]|$| and\b)|"
     r"\b(?:is|are)(?: now)? (?:on (?:its|their|the) way|under ?way|in place|live|sorted|out|gone|"
-    r"off|through|up again|back up)\b|\b(?:is|are) now\b|"
+    r"off|through|up again|back up)\b|\b(?:is|are)\b.{0,40}? now\b|"
     r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands|bears|"
     r"carries)\b|"
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
