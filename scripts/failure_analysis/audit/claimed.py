@@ -145,7 +145,7 @@ def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim |
         left = undone.unfulfilled(owed, row)
         elsewhere = any(one.how == undone.ELSEWHERE for one in left)
         told = left and not (elsewhere and (contrast.tells_own(row, item)
-                                            or not wording.states(text)))
+                                            or not (wording.states(text) or wording.claims(text))))
     else:
         left = required.unmet(owed, shell.judged(row.made)) if dimensions.state(row) is False else []
         wanted = contrast.words(tool_calls.result_text([one.call.arguments for one in left]))
@@ -408,8 +408,7 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
-    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
-            or state is True and row.answer.strip() and golds.nothing_to_say(expected):
+    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)

@@ -24,6 +24,8 @@ _LOOKS = re_compile(
     r"echo|df|du|ps|which|type|env|id|whoami|date|diff|cmp|tree|less|more|sort|uniq|cd|test|true|"
     r"printenv|uname|hostname|nproc|free|ss|netstat|ping|dig|nslookup|sleep|sed -n|awk|man|"
     r"(?:sha\d*|md5)sum|cksum|getent|lsof|lsblk|blkid|readlink|realpath|xxd|hexdump|od|jq|cut|"
+    r"mypy|flake8|pylint|pyflakes|pytest|coverage report|go vet|cargo (?:check|clippy)|"
+    r"ruff(?: check)?(?!.*--fix)(?! format)|tsc --noEmit|"
     r"ufw (?:status|show)|iptables (?:-t \w+ )?(?:-L|-S|--list)|firewall-cmd --list|crontab -l|"
     r"ip (?:addr|a|route|link)(?: show)?|nginx -t|service \S+ status|tar -?t\w*|unzip -l|nmap|"
     r"systemctl (?:status|is-active|is-enabled|list\S*|show|cat)|journalctl|"
