@@ -25,8 +25,9 @@ _BRACES = re.compile(r"\)[^{};=]{0,80}\{\s*(?:(?://[^\n]*\n|/\*[^*]*\*/)\s*)*"
 
 
 # Markup, brackets and words for no value, and lines of remarks.
-_MARKUP = re.compile(r"<[^<>\n]{0,40}>|```\w*|[\s\[\]{}\"'`()]|\b(?:nan|null|none|undefined)\b|_{3,}|"
-                     r"\[(?:your |the |insert )?(?:answer|text|placeholder|value|todo)[^\]]{0,20}\]",
+_MARKUP = re.compile(r"<[^<>\n]{0,40}>|```\w*|[\s\[\]{}\"'`()]|\b(?:nan|null|none|undefined)\b|"
+                     r"_{3,}|\[(?:your |the |insert )?(?:answer|text|placeholder|value|todo)"
+                     r"[^\]]{0,20}\]",
                      re.I)
 _REMARKS = re.compile(r"(?:\s*(?:--|//|#) [^\n]*(?:\n|\Z))+\Z")
 

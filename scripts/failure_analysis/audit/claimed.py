@@ -101,7 +101,8 @@ def denials(item: Item, whole: Whole) -> dict[str, Claim]:
             if (claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
                 or _told(row, due, owed, tools, whole)
                 or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
-                or _credited(row, due) or _contrasted(row, item, whole) or _owing(row, item, owed, whole))}
+                or _credited(row, due) or _contrasted(row, item, whole)
+                or _owing(row, item, owed, whole))}
     return item.noted["denials"]
 
 
@@ -139,6 +140,7 @@ def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim |
     of one that failed, or did it for another object, one that names what its calls never had."""
     text = row.answer or row.spoken
     if not owed or dimensions.state(row) is True or not (row.made or whole.runs[row.run].acted) \
+            or row.outcome == "fail" and dimensions.state(row) is not False \
             or not contrast.admits_nothing(text):
         return None
     if row.outcome == "pass":
@@ -147,7 +149,8 @@ def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim |
         told = left and not (elsewhere and (contrast.tells_own(row, item)
                                             or not (wording.states(text) or wording.claims(text))))
     else:
-        left = required.unmet(owed, shell.judged(row.made)) if dimensions.state(row) is False else []
+        left = required.unmet(owed, shell.judged(row.made)) \
+            if dimensions.state(row) is False else []
         wanted = contrast.words(tool_calls.result_text([one.call.arguments for one in left]))
         had = " ".join(f"{tool_calls.result_text(one.arguments)} "
                        f"{'' if contrast.acts(one) else one.result}" for one in row.made)

@@ -4,6 +4,7 @@ value where all others show that of the gold."""
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
@@ -27,7 +28,7 @@ NO = re_compile(
 # Beside these an answer does not claim that all is done.
 _ADMITS = re_compile(
     r"\b(?:no[tn]?|none|never|cannot|unable|unfortunately|sorry|only|still|stays?|stayed|remains?|"
-    r"kept|instead|but|however|except|until|once|will|would|could|should|must|needs?|please|try|"
+    r"kept|instead|but|can|may|if|however|except|until|once|will|would|could|should|must|needs?|please|try|"
     r"tried|impossible|partial\w*|rest|stuck|broken?|without|missing|expired|gave|stop(?:ped|s)?|yet|tomorrow|"
     r"later|soon|shortly|moment|nothing|almost|most)\b|n['’]t\b|['’]ll\b|\?|？|"
     r"fail|error|denied|refus|reject|declin|abort|conflict|apolog|"
@@ -63,7 +64,7 @@ class Denial(NamedTuple):
 
 
 def admits(answer: str, denial: Denial) -> bool:
-    """Whether an answer leaves open that something was not done, or reports what the record says."""
+    """Whether an answer leaves open that something was not done, or reports the record."""
     return not admits_nothing(answer) or bool(words(answer) & denial.words)
 
 
@@ -91,6 +92,7 @@ def acts(made: Made) -> bool:
     return required.writes(made.tool) and not shell.looks(made)
 
 
+@lru_cache(1 << 7)
 def ends(row: Seen) -> list[Made]:
     """The last write of a datapoint that is tried, and the last of each look-up behind it; of one
     that wrote nothing all its look-ups."""
@@ -156,27 +158,28 @@ def _as_failed(one: Made, theirs: Sequence[Made], row: Seen, item: Item) -> bool
     passed."""
     if _YES.fullmatch(one.result) or not one.result.strip() or not (
             acts(one) or any(end.arguments == one.arguments for end in theirs)) \
-            or _shape(one.result) in {_shape(end.result) for end in theirs} \
-            or not words(one.result) - words(" ".join((
-                tool_calls.result_text(one.arguments), *(end.result for end in theirs)))):
+            or not any(end.tool == one.tool and end.result_hash == one.result_hash
+                       and end.arguments == one.arguments
+                       and not admits_nothing(other.answer) and dimensions.state(other) is not True
+                       for other in item.rows if other is not row and other.outcome == "fail"
+                       for end in ends(other)):
         return False
-    return any(
-        end.tool == one.tool and end.result_hash == one.result_hash
-        and end.arguments == one.arguments
-        for other in item.rows if other is not row and other.outcome == "fail"
-        and dimensions.state(other) is not True for end in ends(other))
+    return _shape(one.result) not in {_shape(end.result) for end in theirs} and bool(
+        words(one.result) - words(" ".join((tool_calls.result_text(one.arguments),
+                                            *(end.result for end in theirs)))))
 
 
 def _other_value(one: Made, theirs: Sequence[str], row: Seen, item: Item) -> str | None:
     """The value of the gold in whose place a result has another one, where all of its form that
     passed have it, or lie on the other side of it."""
     mine = _WORD.findall(one.result.casefold())
-    for text in item.texts:
+    pairs = [[(a, b) for a, b in zip(mine, its, strict=True) if a != b] for its in (
+        _WORD.findall(other.casefold()) for other in dict.fromkeys(theirs))
+        if len(mine) == len(its)]
+    for text in item.texts if pairs else ():
         low = text.casefold()
-        for other in theirs:
-            its = _WORD.findall(other.casefold())
-            differs = [(a, b) for a, b in zip(mine, its, strict=False) if a != b]
-            if len(mine) == len(its) and differs and all(b in low and len(b) * 2 >= len(low)
+        for differs in pairs:
+            if differs and all(b in low and len(b) * 2 >= len(low)
                                                          or _same(b, low) for _, b in differs) \
                     and not any(a in low for a, _ in differs):
                 return text
@@ -220,7 +223,7 @@ def _float(text: str) -> float:
 
 
 def _by_key(row: Seen, item: Item) -> Denial | None:
-    """Whether the last look-up behind the last write shows another value under a key of the gold."""
+    """Whether the last look-up behind the last write has another value under a key of the gold."""
     last = row.made[-1] if row.made else None
     if last is None or len(last.result) > _LONGEST or acts(last) \
             or not any(map(acts, row.made)) or any(

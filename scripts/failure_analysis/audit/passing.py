@@ -85,7 +85,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
                lambda row: checked.changed_nothing(row) is not None and not idle())
     if acted:
         yield from _of_calls(item, whole, passed, due)
-        owed = undone.writes(due or (), whole)
+    owed = undone.writes(due or (), whole)
+    if acted and owed:
         yield ("required_given_up", "lack a call that is required, and say that they could not",
                lambda row: wording.withdraws(row.answer) and dimensions.state(row) is not True
                and any(one.how == "missing" for one in required.unmet(owed, row.made)))

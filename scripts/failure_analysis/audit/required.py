@@ -23,7 +23,8 @@ _NO_WRITE = re_compile(
     r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought|"
     r"scroll|visit|ping|probe|traceroute)(_|$)|submit(_answer)?$|submit_final|transfer_to_|"
-    r"\(no[ _]call|file$|git_(?:diff|status|log|show|blame)|run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
+    r"\(no[ _]call|file$|git_(?:diff|status|log|show|blame)|"
+    r"run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
     r"(open|load|go_?to|navigate)(_to)?(_(web_?)?(page|url|link|site|website|tab|article|result|"
     r"document|pdf|attachment))?$")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.

@@ -224,7 +224,8 @@ def denial(tool: str, result: str) -> str:
     """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        found = len(text) <= 300 and not IS_SO.search(text) and (_SAYS_NO.match(text) or _not_done(text)
+        found = len(text) <= 300 and not IS_SO.search(text) and (
+            _SAYS_NO.match(text) or _not_done(text)
                                       or _not_so(tool, text))
         return found[0].strip().casefold() if found else ""
     if not isinstance(said := parsed_arguments(text), dict):
