@@ -8,6 +8,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
+    contrast,
     dimensions,
     golds,
     read_back,
@@ -73,15 +74,7 @@ class Claim(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
-    owed = undone.writes(due, whole)
-    tools = once(lambda: undone.tools(item.rows))
-    denied = {row.ident: claim for row in item.rows
-              if (whole.acts or dimensions.state(row) is False) and (
-                  claim := _denied(row, due, whole)
-                  or _claim(checked.denied(row, item.question))
-                  or _told(row, due, owed, tools, whole)
-                  or _claim(read_back.denied(row, item.rows))
-                  or _taken_back(row, due) or _credited(row, due))}
+    denied = denials(item, whole)
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -95,6 +88,87 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield candidate(
             item, "claimed_done", "only_words_missing", f"{len(rows)} datapoints left the right "
             "state and failed for what they did not say alone.", _untold(item, rows), rows)
+
+
+def denials(item: Item, whole: Whole) -> dict[str, Claim]:
+    """The claims of an item that the record denies, by datapoint."""
+    if "denials" not in item.noted:
+        due = required.required(item.expected) or []
+        owed = undone.writes(due, whole)
+        tools = once(lambda: undone.tools(item.rows))
+        item.noted["denials"] = {
+            row.ident: claim for row in item.rows
+            if (whole.acts or dimensions.state(row) is False) and (
+                claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
+                or _told(row, due, owed, tools, whole)
+                or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
+                or _credited(row, due) or _contrasted(row, item, whole)
+                or _owing(row, item, owed, whole))}
+    return item.noted["denials"]
+
+
+def contradictions(item: Item, whole: Whole) -> dict[str, contrast.Denial]:
+    """What the record of a datapoint says against its deed, by datapoint."""
+    if "contrasts" not in item.noted:
+        acted = any(row.made and row.outcome == "pass" for row in item.rows) and any(
+            tool.told for tool in whole.tools.values())
+        item.noted["contrasts"] = {
+            row.ident: found for row in item.rows if row.outcome != "unjudged"
+            and (found := contrast.denial(row, item))} if acted else {}
+    return item.noted["contrasts"]
+
+
+def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
+    """What a datapoint says is done, though its record says otherwise as that of others shows. A
+    pass that admits nothing claims it with any word; one that failed has to report it."""
+    found = contradictions(item, whole).get(row.ident)
+    text = row.answer or row.spoken
+    if not found or contrast.admits(text, found):
+        return None
+    if row.outcome == "fail" and contrast.tells_own(row, item):
+        return None
+    said = wording.states(text) if found.record == row.judge or any(map(
+        contrast.acts, row.made)) else wording.claims(text)
+    if row.outcome == "pass" or said or found.value and _stands(found.value, text) \
+            or not text.isascii() and any(_shares(text, one) for one in (
+                item.question, *(one.answer for one in item.rows if one.outcome == "pass"))):
+        return Claim(text[:300], found.record)
+    return None
+
+
+def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim | None:
+    """What a datapoint says that did not do what was due: any answer of a pass that admits nothing;
+    of one that failed, or did it for another object, one that names what its calls never had."""
+    text = row.answer or row.spoken
+    if not owed or dimensions.state(row) is True or not (row.made or whole.runs[row.run].acted) \
+            or row.outcome == "fail" and dimensions.state(row) is not False \
+            or not contrast.admits_nothing(text):
+        return None
+    if row.outcome == "pass":
+        left = undone.unfulfilled(owed, row)
+        elsewhere = any(one.how == undone.ELSEWHERE for one in left)
+        told = left and not (elsewhere and (contrast.tells_own(row, item)
+                                            or not (wording.states(text) or wording.claims(text))))
+    else:
+        left = required.unmet(owed, shell.judged(row.made)) \
+            if dimensions.state(row) is False else []
+        wanted = contrast.words(tool_calls.result_text([one.call.arguments for one in left]))
+        had = " ".join(f"{tool_calls.result_text(one.arguments)} "
+                       f"{'' if contrast.acts(one) else one.result}" for one in row.made)
+        told = left and wanted & contrast.words(text) - contrast.words(had) \
+            and wording.states(text)
+    return Claim(text[:300], f"Not done as required: {required.spelled(left[0].call)}") \
+        if told else None
+
+
+def _stands(value: str, text: str) -> bool:
+    return re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", text) is not None
+
+
+def _shares(one: str, other: str) -> bool:
+    """Whether a third of a text stands in another in the same signs, two by two."""
+    parts = [one[at:at + 2] for at in range(len(one) - 1)]
+    return 3 * sum(part in other for part in parts) > len(parts)
 
 
 def _sides(rows: Sequence[Seen], denied: dict[str, Claim]) -> list[Variant]:
@@ -288,8 +362,11 @@ def _all_of(made: Made) -> str:
 
 
 def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports, which may have been so before, or a
-    refusal gives it as its reason (`locked`)."""
+    """Whether a look-up speaks of what a sentence reports, which may have been so before, a refusal
+    gives it as its reason (`locked`), or any result says it in the same words."""
+    words = contrast.words(sentence)
+    if words and any(words <= contrast.words(one.result) for one in row.made):
+        return True
     read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
                     and not (required.writes(one.tool) and not shell.looks(one)))
     reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
@@ -333,8 +410,7 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
-    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
-            or state is True and row.answer.strip() and golds.nothing_to_say(expected):
+    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)

@@ -9,6 +9,8 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import (
     blank,
     checked,
+    claimed,
+    contrast,
     dimensions,
     forbidden,
     normal,
@@ -46,7 +48,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         return
     due = required.required(item.expected)
     owed = undone.writes(due or (), whole)
-    open_ = {row.ident: undone.unfulfilled(owed, row) if row.made or whole.acts else []
+    open_ = {row.ident: [one for one in undone.unfulfilled(owed, row)
+                         if not _is_wanted(one, row.question)] if row.made or whole.acts else []
              for row in passed}
     told: set[str] = set()
     for rule, what, test in _rules(item, whole, passed, due, open_):
@@ -83,6 +86,15 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
                lambda row: checked.changed_nothing(row) is not None and not idle())
     if acted:
         yield from _of_calls(item, whole, passed, due)
+    owed = undone.writes(due or (), whole)
+    if acted and owed:
+        yield ("required_given_up", "lack a call that is required, and say that they could not",
+               lambda row: wording.withdraws(row.answer) and dimensions.state(row) is not True
+               and any(one.how == "missing" for one in required.unmet(owed, row.made)))
+    denied = claimed.denials(item, whole).keys() | claimed.contradictions(item, whole).keys()
+    if denied:
+        yield ("record_denies", "left something else than was asked for, as their record says",
+               lambda row: row.ident in denied)
 
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
@@ -99,6 +111,13 @@ def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> I
                or _is_named(row, open_[row.ident])))
 
 
+def _is_wanted(one: Unmet, question: str) -> bool:
+    """Whether the question speaks of the refusal itself: `check that the filter rejects it`."""
+    said = contrast.NO.search(one.nearest.result) if one.nearest else None
+    return said is not None and len(said[0]) > _FEW_WORDS \
+        and said[0].casefold() in question.casefold()
+
+
 def _is_named(row: Seen, left: Sequence[Unmet]) -> bool:
     """Whether the question names an object of a call that is required, and neither it nor any
     result the one that was taken in its place, so that it is no other name of it."""
@@ -113,10 +132,12 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
                 expects: bool | None, idle: Callable[[], bool]) -> Iterator[_Rule]:
     peers = once(lambda: expects is None and due is None and _others_did(item))
     yield ("empty_answer", "are empty: no answer, no call",
-           lambda row: expects is not False and _is_empty(row, item.expected)
+           lambda row: expects is not False and (_is_empty(row, item.expected) or _is_idle(
+               row, passed))
            and whole.runs[row.run].answered > 0 and not idle())
     yield ("nothing_filled", "hold no value, where values are expected",
-           lambda row: blank.unfilled(row.answer, item.expected))
+           lambda row: blank.unfilled(row.answer, item.expected)
+           or expects is True and blank.hollow(row.answer, item.texts))
     yield ("stub", "are code of which no function has a body, or say that it is to be written",
            lambda row: blank.stub(row.answer, item.expected, item.question)
            and (not blank.in_prose(row.answer) or _in_code(passed)))
@@ -128,7 +149,8 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
                peers() or _asks_for_a_text(item, row, passed)))
            and _gives_up(row.answer, item) and not shell.wrote(row)
            and (due == [] or dimensions.state(row) is not True)
-           and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle())
+           and (wording.refuses_alone(row.answer) or not _in_gold(
+               wording.uncounted(row.answer), item.expected)) and not idle())
 
 
 def _of_calls(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None
@@ -239,6 +261,13 @@ def _is_empty(row: Seen, expected: object) -> bool:
     said = row.answer.strip()
     return not said.strip(" .…-_*\n\t") and not row.spoken.strip() and not row.made \
         and not (said and said == tool_calls.result_text(expected).strip())
+
+
+def _is_idle(row: Seen, passed: Sequence[Seen]) -> bool:
+    """Whether a datapoint says nothing and only looked, where others that passed wrote."""
+    return bool(row.made) and not f"{row.answer}{row.spoken}".strip() \
+        and not any(map(contrast.acts, row.made)) and dimensions.state(row) is not True \
+        and any(contrast.acts(one) for other in passed for one in other.made)
 
 
 def _always(row: Seen, whole: Whole) -> bool:
