@@ -137,8 +137,9 @@ def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
 
 
 def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim | None:
-    """What a datapoint says that did not do what was due: any answer of a pass that admits nothing;
-    of one that failed, or did it for another object, one that names what its calls never had."""
+    """What a datapoint says is done that did nothing of what was due: of a pass any report that
+    shares a word with it, or says that all is done; of one that failed one that names what its
+    calls never had."""
     text = row.answer or row.spoken
     if not owed or dimensions.state(row) is True or not (row.made or whole.runs[row.run].acted) \
             or row.outcome == "fail" and dimensions.state(row) is not False \
@@ -146,9 +147,13 @@ def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim |
         return None
     if row.outcome == "pass":
         left = undone.unfulfilled(owed, row)
-        elsewhere = any(one.how == undone.ELSEWHERE for one in left)
-        told = left and not (elsewhere and (contrast.tells_own(row, item)
-                                            or not (wording.states(text) or wording.claims(text))))
+        due = contrast.words(" ".join(f"{one.call.name.replace('_', ' ')} "
+                                      f"{tool_calls.result_text(one.call.arguments)}"
+                                      for one in left)) if len(left) == len(owed) else ()
+        told = left if due and (
+            any(contrast.words(one) & due and not _read_so(one, row)
+                for one in wording.states(text))
+            or any(verb == "done" for verb, _, _ in wording.claims(text))) else []
     else:
         left = required.unmet(owed, shell.judged(row.made)) \
             if dimensions.state(row) is False else []
@@ -410,7 +415,8 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
-    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made):
+    if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
+            or state is True and golds.nothing_to_say(expected) and _tells_deed(row):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)
@@ -432,6 +438,13 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) or not known and bool(named))
+
+
+def _tells_deed(row: Seen) -> bool:
+    """Whether an answer says that something is done, or names what it was done with: where no text
+    is recorded as due, no more can be missing."""
+    return bool(wording.states(row.answer) or contrast.words(row.answer) & contrast.words(
+        tool_calls.result_text([one.arguments for one in row.made])))
 
 
 def _lines_alone(row: Seen, expected: object) -> bool:

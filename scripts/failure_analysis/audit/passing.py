@@ -91,7 +91,8 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
         yield ("required_given_up", "lack a call that is required, and say that they could not",
                lambda row: wording.withdraws(row.answer) and dimensions.state(row) is not True
                and any(one.how == "missing" for one in required.unmet(owed, row.made)))
-    denied = claimed.denials(item, whole).keys() | claimed.contradictions(item, whole).keys()
+    denied = claimed.contradictions(item, whole).keys() | (
+        claimed.denials(item, whole).keys() if owed else ())
     if denied:
         yield ("record_denies", "left something else than was asked for, as their record says",
                lambda row: row.ident in denied)

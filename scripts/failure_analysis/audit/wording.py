@@ -207,7 +207,8 @@ def refuses(answer: str) -> bool:
 
 # A refusal in other languages, and the text of a service that broke.
 _REFUSES_ELSEWHERE = re_compile(
-    r"[^\w]{0,3}(?:(?:désolée?|lo siento|leider|entschuldigung|es tut mir leid|desculpe|mi dispiace|"
+    r"[^\w]{0,3}(?:(?:désolée?|lo siento|leider|entschuldigung|es tut mir leid|desculpe|"
+    r"mi dispiace|"
     r"spiacente|przepraszam|helaas|beklager|tyvärr|sinto muito|извините|к сожалению|抱歉|很抱歉|"
     r"对不起|申し訳|죄송)|(?:je ne peux pas|je ne sais pas|ich kann (?:\w+ ){0,3}nicht|no puedo|"
     r"no sé|não (?:posso|sei)|non (?:posso|so)\b|nie mogę|nie wiem|ik kan (?:\w+ ){0,3}niet|"
