@@ -199,15 +199,17 @@ def _other_side(result: str, theirs: Sequence[str], row: Seen, item: Item) -> st
     mine = list(map(_float, _NUMBER.findall(result)))
     form = _shape(result)
     numbers = [list(map(_float, _NUMBER.findall(one))) for one in theirs if _shape(one) == form]
-    bounds = _BOUND.findall(golds_of(item)) or _BOUND.findall(item.question)
+    due = _BOUND.findall(golds_of(item))
+    bounds = due or _BOUND.findall(item.question)
     fails = [list(map(_float, _NUMBER.findall(end.result))) for other in item.rows
              if other is not row and other.outcome == "fail" and other.made
              for end in ends(other) if _shape(end.result) == form]
-    if not numbers or not mine or not (
-            len(numbers) > 1 or fails or row.outcome == "fail"):
-        return None
-    for place, value in enumerate(mine):
-        others = [some[place] for some in numbers]
+    apart = [place for place, value in enumerate(mine)
+             if all(some[place] != value for some in numbers)] if numbers else []
+    if not due and len(apart) > 1 or not (len(numbers) > 1 or fails or row.outcome == "fail"):
+        return None  # of a clock, which the question says nothing of, several differ
+    for place in apart:
+        value, others = mine[place], [some[place] for some in numbers]
         for bound in bounds:
             limit = _float(bound)
             for sign in (1, -1):

@@ -87,7 +87,7 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     if acted:
         yield from _of_calls(item, whole, passed, due)
     owed = undone.writes(due or (), whole)
-    if acted and owed:
+    if acted and owed and whole.acts:
         yield ("required_given_up", "lack a call that is required, and say that they could not",
                lambda row: wording.withdraws(row.answer) and dimensions.state(row) is not True
                and any(one.how == "missing" for one in required.unmet(owed, row.made)))
