@@ -94,8 +94,10 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     denied = claimed.contradictions(item, whole).keys() | (
         claimed.denials(item, whole).keys() if owed else ())
     if denied:
-        yield ("record_denies", "left something else than was asked for, as their record says",
-               lambda row: row.ident in denied)
+        yield ("record_denies", "did not do what was due, as their record says",
+               lambda row: row.ident in denied and (
+                   row.ident in claimed.contradictions(item, whole)
+                   or bool(required.unmet(owed, shell.judged(row.made)))))
 
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
