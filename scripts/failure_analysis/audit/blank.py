@@ -22,25 +22,15 @@ _STUB_ASKED = re.compile(r"\bstubs?\b|\babstract|\binterface|\bprotocol|\bempty\
 _BRACES = re.compile(r"\)[^{};=]{0,80}\{\s*(?:(?://[^\n]*\n|/\*[^*]*\*/)\s*)*"
                      r"(?:(?:throw|panic|unimplemented|todo)\b[^{};]*(?:implement|todo)[^{};]*;?|"
                      r"(?:unimplemented|todo)!\([^)]*\);?)?\s*\}", re.S | re.I)
-
-
-# Markup, brackets and words for no value, and lines of remarks.
-_MARKUP = re.compile(r"<[^<>\n]{0,40}>|```\w*|[\s\[\]{}\"'`()]|\b(?:nan|null|none|undefined)\b|"
-                     r"_{3,}|\[(?:your |the |insert )?(?:answer|text|placeholder|value|todo)"
-                     r"[^\]]{0,20}\]",
-                     re.I)
-_REMARKS = re.compile(r"(?:\s*(?:--|//|#) [^\n]*(?:\n|\Z))+\Z")
+# Markup, brackets and words for no value.
+_MARKUP = re.compile(r"<[^<>\n]{0,40}>|```\w*|[\s\[\]{}\"'`()]|_{3,}|"
+                     r"\b(?:nan|null|none|undefined)\b", re.I)
 
 
 def hollow(answer: str, gold: Sequence[str]) -> bool:
-    """Whether an answer is markup without a word in it, or a remark alone, and the gold is not."""
-    if not answer.strip() or len(answer) > 2 * _SHORT or answer[:1].isalnum() and len(answer) > 9:
-        return False
-    wanted = "".join(gold)
-    if not _MARKUP.sub("", answer):
-        return bool(_MARKUP.sub("", wanted))
-    return bool(_REMARKS.match(answer)) and bool(wanted) and not _REMARKS.match(wanted) \
-        and not any(one and one in answer for one in gold)
+    """Whether an answer is markup without a word in it, and the gold is not."""
+    return 0 < len(answer) <= 2 * _SHORT and not _MARKUP.sub("", answer) \
+        and bool(answer.strip() and _MARKUP.sub("", "".join(gold)))
 
 
 def unfilled(answer: str, expected: Any) -> bool:

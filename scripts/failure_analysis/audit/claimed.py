@@ -29,9 +29,7 @@ from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
 _NOTHING = re_compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
-_SHORT_REASON = 40
 _AMOUNT = re_compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
 _FIGURE = re_compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
 _NUMBER = re_compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
@@ -102,78 +100,9 @@ def denials(item: Item, whole: Whole) -> dict[str, Claim]:
                 claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
                 or _told(row, due, owed, tools, whole)
                 or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
-                or _credited(row, due) or _contrasted(row, item, whole)
-                or _owing(row, item, owed, whole))}
+                or _credited(row, due) or _claim(contrast.contradicted(row, item, whole))
+                or _claim(contrast.owing(row, item, owed, whole)))}
     return item.noted["denials"]
-
-
-def contradictions(item: Item, whole: Whole) -> dict[str, contrast.Denial]:
-    """What the record of a datapoint says against its deed, by datapoint."""
-    if "contrasts" not in item.noted:
-        acted = any(row.made and row.outcome == "pass" for row in item.rows) and any(
-            tool.told for tool in whole.tools.values())
-        item.noted["contrasts"] = {
-            row.ident: found for row in item.rows if row.outcome != "unjudged"
-            and (found := contrast.denial(row, item))} if acted else {}
-    return item.noted["contrasts"]
-
-
-def _contrasted(row: Seen, item: Item, whole: Whole) -> Claim | None:
-    """What a datapoint says is done, though its record says otherwise as that of others shows. A
-    pass that admits nothing claims it with any word; one that failed has to report it."""
-    found = contradictions(item, whole).get(row.ident)
-    text = row.answer or row.spoken
-    if not found or contrast.admits(text, found):
-        return None
-    if row.outcome == "fail" and contrast.tells_own(row, item):
-        return None
-    said = wording.states(text) if found.record == row.judge or any(map(
-        contrast.acts, row.made)) else wording.claims(text)
-    if row.outcome == "pass" or said or found.value and _stands(found.value, text) \
-            or not text.isascii() and any(_shares(text, one) for one in (
-                item.question, *(one.answer for one in item.rows if one.outcome == "pass"))):
-        return Claim(text[:300], found.record)
-    return None
-
-
-def _owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> Claim | None:
-    """What a datapoint says is done that did nothing of what was due: of a pass any report that
-    shares a word with it, or says that all is done; of one that failed one that names what its
-    calls never had."""
-    text = row.answer or row.spoken
-    if not owed or dimensions.state(row) is True or not (row.made or whole.runs[row.run].acted) \
-            or row.outcome == "fail" and dimensions.state(row) is not False \
-            or not contrast.admits_nothing(text):
-        return None
-    if row.outcome == "pass":
-        left = undone.unfulfilled(owed, row)
-        due = contrast.words(" ".join(f"{one.call.name.replace('_', ' ')} "
-                                      f"{tool_calls.result_text(one.call.arguments)}"
-                                      for one in left)) if len(left) == len(owed) else ()
-        told = left if due and (
-            any(contrast.words(one) & due and not _read_so(one, row)
-                for one in wording.states(text))
-            or any(verb == "done" for verb, _, _ in wording.claims(text))) else []
-    else:
-        left = required.unmet(owed, shell.judged(row.made)) \
-            if dimensions.state(row) is False else []
-        wanted = contrast.words(tool_calls.result_text([one.call.arguments for one in left]))
-        had = " ".join(f"{tool_calls.result_text(one.arguments)} "
-                       f"{'' if contrast.acts(one) else one.result}" for one in row.made)
-        told = left and wanted & contrast.words(text) - contrast.words(had) \
-            and wording.states(text)
-    return Claim(text[:300], f"Not done as required: {required.spelled(left[0].call)}") \
-        if told else None
-
-
-def _stands(value: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(value)}(?!\w)", text) is not None
-
-
-def _shares(one: str, other: str) -> bool:
-    """Whether a third of a text stands in another in the same signs, two by two."""
-    parts = [one[at:at + 2] for at in range(len(one) - 1)]
-    return 3 * sum(part in other for part in parts) > len(parts)
 
 
 def _sides(rows: Sequence[Seen], denied: dict[str, Claim]) -> list[Variant]:
@@ -209,7 +138,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
         kinds = wording.kinds(verb)
         own_deed = own and (due or _OWN.search(sentence))  # `Closed on Sunday`, where none is due
         if kinds & shielded or (not own_deed and (_looked_up(verb, row)
-                                                  or _read_so(sentence, row))):
+                                                  or contrast.read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:
@@ -249,14 +178,14 @@ def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
 def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     """What a datapoint reports as done and was believed, though its state is judged wrong and a
     call that was due was not made, failed, or was made for a part of what is said to be done."""
-    if not due or dimensions.state(row) is not False or _DENIES.search(
+    if not due or dimensions.state(row) is not False or contrast.DENIES.search(
             row.answer or row.spoken) or not any(
             value is True and dimensions.of_words(name) for name, value in row.scores.items()):
         return None
     due = [call for call in due if required.writes(call.name)]
     left = required.unmet(due, shell.judged(row.made))
-    told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
-        if left else []
+    told = [one for one in wording.states(row.answer or row.spoken)
+            if not contrast.read_so(one, row)] if left else []
     if told and len(left) < len(due):  # a part was done, and may be what is told
         held = " ".join(map(_all_of, shell.wrote(row)))
         names = [name.casefold() for one in left for name in golds.scalars(one.call.arguments)
@@ -294,7 +223,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
-            if _speaks_of(sentence, one, done) and not _read_so(sentence, row):
+            if _speaks_of(sentence, one, done) and not contrast.read_so(sentence, row):
                 return Claim(sentence, one.record)
     return None
 
@@ -366,20 +295,6 @@ def _all_of(made: Made) -> str:
     return f"{made.tool} {tool_calls.result_text(made.arguments)}".casefold()
 
 
-def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports, which may have been so before, a refusal
-    gives it as its reason (`locked`), or any result says it in the same words."""
-    words = contrast.words(sentence)
-    if words and any(words <= contrast.words(one.result) for one in row.made):
-        return True
-    read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
-                    and not (required.writes(one.tool) and not shell.looks(one)))
-    reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
-                       and len(one.result) < _SHORT_REASON and not _DENIES.search(one.result))
-    return any(word in read or word in reasons for word in _TOKEN.findall(sentence.casefold())
-               if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
-
-
 def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole, own: bool) -> str:
     """What the record says against a claim of these kinds; blank where it says nothing."""
     refused = [one for one in row.made if shell.failed(one) and _does(one.tool, kinds)]
@@ -416,7 +331,7 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
     if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
-            or state is True and golds.nothing_to_say(expected) and _tells_deed(row):
+            or state is True and golds.nothing_to_say(expected) and contrast.tells_deed(row):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)
@@ -438,13 +353,6 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
         return False
     return state is True and bool(named) or exact and (
         bool(lacking) or not known and bool(named))
-
-
-def _tells_deed(row: Seen) -> bool:
-    """Whether an answer says that something is done, or names what it was done with: where no text
-    is recorded as due, no more can be missing."""
-    return bool(wording.states(row.answer) or contrast.words(row.answer) & contrast.words(
-        tool_calls.result_text([one.arguments for one in row.made])))
 
 
 def _lines_alone(row: Seen, expected: object) -> bool:

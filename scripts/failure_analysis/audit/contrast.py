@@ -1,47 +1,39 @@
 """What a datapoint left, held against what those that passed left: its last write and the look-ups
-behind it answered otherwise, as they were for who failed, in words of refusal, or with another
-value where all others show that of the gold."""
+behind it answered otherwise, in words of refusal, or with another value where all others show that
+of the gold."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from failure_analysis import tool_calls
-from failure_analysis.audit import dimensions, required, said_texts, shell
+from failure_analysis.audit import dimensions, required, said_texts, shell, undone, wording
 from failure_analysis.audit.item import Item
+from failure_analysis.audit.required import Call
 from failure_analysis.audit.seen import Made, Seen
+from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
 # Words of refusal and of what went wrong. They tell where no result of a pass has one.
 NO = re_compile(
-    r"fail|err(?:ors?|eur|ore?)\b|denied|refus|reject|declin|abort|conflict|invalid|unknown|\bno[tn]?\b|"
-    r"\bnone\b|n['’]t\b|unable|expired|exited|unreachable|offline|locked|blocked|interrupt|"
-    r"roll(?:ed|ing)?[ -]?back|time(?:d )?-?out|mismatch|forbidden|missing|incomplete|partial|"
-    r"stuck|jammed|slip|stall|crash|\b(?:0|zero) (?:of|rows|files|items)\b|\b0/\d|UPDATE 0|"
-    r"DELETE 0|insufficient|exceed|unavailable|wait-?list|dry[- ]run|simulat|undeliver|bounced|"
-    r"\A[^\n]*unchanged|ignored|skipped|\bshort\b|protected|inactive|"
-    r"échec|échou|fehler|gesperrt|nicht|\bkein|abgelehnt|afgewezen|geweigerd|\bfout|\bniet\b|"
-    r"\bgeen\b|błąd|\bbrak|odm[oó]w|\bnie\b|\berro\b|falh|negad|\bnão\b|fallit|rifiut|bloccat|"
-    r"rechaz|deneg|fall[oó]|imposs|inconnu|ошиб|отказ|\bне\b|失败|错误|没有|拒|エラー|失敗|"
-    r"ません|오류|실패", re.I)
+    r"fail|\berr(?:ors?|eur|ore?|o)?\b|error\b|denied|refus|reject|declin|abort|conflict|invalid|"
+    r"unknown|\bno[tn]?\b|\bnone\b|n['’]t\b|unable|expired|exited|unreach|offline|locked|interrupt|"
+    r"roll(?:ed|ing)?[ -]?back|time(?:d )?-?out|mismatch|forbidden|missing|incomplete|partial|slip|"
+    r"crash|\b(?:0|zero) (?:of|rows|files|items)\b|\b0/\d|(?:UPDATE|DELETE) 0|insufficient|exceed|"
+    r"unavailable|dry[- ]run|simulat|bounced|\A[^\n]*unchanged|ignored|skipped|échec|échou|fehler|"
+    r"nicht|\bkein|\bniet\b|błąd|falh|\bnão\b|imposs|ошиб|\bне\b|失败|错误|失敗|ません", re.I)
 # Beside these an answer does not claim that all is done.
 _ADMITS = re_compile(
-    r"\b(?:no[tn]?|none|never|cannot|unable|unfortunately|sorry|only|still|stays?|stayed|remains?|"
-    r"kept|instead|but|can|may|if|however|except|until|once|will|would|could|should|must|needs?|please|try|"
-    r"tried|impossible|partial\w*|rest|stuck|broken?|without|missing|expired|gave|stop(?:ped|s)?|yet|tomorrow|"
-    r"later|soon|shortly|moment|nothing|almost|most)\b|n['’]t\b|['’]ll\b|\?|？|"
-    r"fail|error|denied|refus|reject|declin|abort|conflict|apolog|"
-    r"\b(?:nicht|kein\w*|leider|pas|ne|niet|geen|helaas|nie|nem|não|nao|sin|erro|errore|wird|"
-    r"werde|va|será|est[aá] pendiente)\b|échec|imposs|не\b|нет\b|ошиб|没|不|无法|失败|请|"
-    r"ない|ません|できず|失敗|ください|か。", re.I)
-_COURTESY = re_compile(r"[^.!?\n]*\b(?:anything else|let me know|feel free|happy to help|"
-                       r"further assist\w+|more questions|help you with)\b[^.!?\n]*[.!?]?", re.I)
+    r"\b(?:no[tn]?|none|never|cannot|unable|unfortunately|sorry|only|still|stays?|remains?|kept|"
+    r"instead|but|can|may|if|however|except|until|once|will|would|could|should|must|needs?|please|"
+    r"try|tried|rest|without|missing|expired|gave|stop(?:ped|s)?|yet|tomorrow|later|soon|moment|"
+    r"nothing|almost|most|nicht|kein\w*|leider|pas|ne|niet|helaas|nie|não|sin|erro|wird|va|será)\b|"
+    r"n['’]t\b|['’]ll\b|[?？]|fail|error|denied|refus|reject|declin|abort|conflict|apolog|partial|"
+    r"échec|imposs|не\b|нет\b|ошиб|没|不|无法|失败|请|ない|ません|できず|失敗|ください|か。", re.I)
+_COURTESY = re_compile(r"[^.!?\n]*\b(?:anything else|let me know|feel free|happy to help|help you "
+                       r"with)\b[^.!?\n]*[.!?]?", re.I)
 _LATE = re_compile(r"time(?:d )?-?out", re.I)  # and may be done all the same
-_YES = re_compile(r"\W*(?:ok(?:ay)?|done|success\w*|true|accepted|saved|sent|\w+ed|20\d|exit(?: "
-                  r"code)? 0)\b[^a-z]*", re.I)
-_TOLD = re_compile(r"messag|answer|repl|\bsay|\bsaid|\btold|\btell|mention|communicat|inform|tone|"
-                   r"polite|\bword|respon|transcript|user\b|outputs?\b|explain|argument", re.I)
 # The verdict alone, and logs of tests.
 _VERDICT = re_compile(r"[\W\d]|\b(?:pass|fail|score|correct|wrong)(?:ed|ure|s)?\b|"
                       r".*(?:\btests?\b|\w+Error\b|Traceback).*", re.I | re.S)
@@ -52,6 +44,8 @@ _WORD = re_compile(r"[^\W_]+(?:[.'@-][^\W_]+)*")
 _PLAIN = frozenset(("the", "and", "for", "with", "was", "are", "has", "have", "now", "you", "your",
                     "name", "status", "state", "done", "item", "items", "this", "that", "from"))
 _LONGEST = 400
+_SHORT_REASON = 40
+DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
 
 
 class Denial(NamedTuple):
@@ -63,9 +57,81 @@ class Denial(NamedTuple):
     value: str = ""
 
 
-def admits(answer: str, denial: Denial) -> bool:
-    """Whether an answer leaves open that something was not done, or reports the record."""
-    return not admits_nothing(answer) or bool(words(answer) & denial.words)
+def contradictions(item: Item, whole: Whole) -> dict[str, Denial]:
+    """What the record of a datapoint says against its deed, by datapoint."""
+    if "contrasts" not in item.noted:
+        acted = any(row.made and row.outcome == "pass" for row in item.rows) and any(
+            tool.told for tool in whole.tools.values())
+        item.noted["contrasts"] = {
+            row.ident: found for row in item.rows if row.outcome != "unjudged"
+            and (found := denial(row, item))} if acted else {}
+    return item.noted["contrasts"]
+
+
+def contradicted(row: Seen, item: Item, whole: Whole) -> tuple[str, str] | None:
+    """What a datapoint says is done, though its record says otherwise as that of others shows. A
+    pass that admits nothing claims it with any word; one that failed has to report it."""
+    found = contradictions(item, whole).get(row.ident)
+    text = row.answer or row.spoken
+    if not found or not admits_nothing(text) or words(text) & found.words:
+        return None
+    told = wording.states if found.record == row.judge or any(map(acts, row.made)) \
+        else wording.claims
+    if row.outcome == "pass" or told(text) or found.value and found.value in text \
+            or not text.isascii():
+        return text[:300], found.record
+    return None
+
+
+def owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> tuple[str, str] | None:
+    """What a datapoint says is done that did nothing of what was due: of a pass any report that
+    shares a word with it, or says that all is done; of one that failed one that names what its
+    calls never had."""
+    text, passed, state = row.answer or row.spoken, row.outcome == "pass", dimensions.state(row)
+    if not owed or state is True or not passed and state is not False \
+            or not (row.made or whole.runs[row.run].acted) or not admits_nothing(text):
+        return None
+    left = undone.unfulfilled(owed, row) if passed \
+        else required.unmet(owed, shell.judged(row.made))
+    if not left or passed and len(left) < len(owed):
+        return None
+    due = words(" ".join(_called(one.call.name, one.call.arguments) for one in left))
+    told = wording.states(text)
+    if passed:
+        claimed = any(words(one) & due and not read_so(one, row) for one in told) or any(
+            verb == "done" for verb, _, _ in wording.claims(text))
+    else:
+        claimed = bool(told and due & words(text) - words(" ".join(
+            _called(one.tool, one.arguments) + ("" if acts(one) else one.result)
+            for one in row.made)))
+    return (text[:300], f"Not done as required: {required.spelled(left[0].call)}") \
+        if claimed else None
+
+
+def _called(tool: str, arguments: object) -> str:
+    return f"{tool.replace('_', ' ')} {tool_calls.result_text(arguments)} "
+
+
+def read_so(sentence: str, row: Seen) -> bool:
+    """Whether a look-up speaks of what a sentence reports, which may have been so before, a refusal
+    gives it as its reason (`locked`), or any result says it in the same words."""
+    mine = words(sentence)
+    if mine and any(mine <= words(one.result) for one in row.made):
+        return True
+    read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
+                    and not (required.writes(one.tool) and not shell.looks(one)))
+    reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
+                       and len(one.result) < _SHORT_REASON and not DENIES.search(one.result))
+    return any(word in read or word in reasons
+               for word in re.findall(r"[a-z]+", sentence.casefold())
+               if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
+
+
+def tells_deed(row: Seen) -> bool:
+    """Whether an answer says that something is done, or names what it was done with: where no text
+    is recorded as due, no more can be missing."""
+    return bool(wording.states(row.answer) or words(row.answer) & words(
+        tool_calls.result_text([one.arguments for one in row.made])))
 
 
 def admits_nothing(answer: str) -> bool:
@@ -75,16 +141,10 @@ def admits_nothing(answer: str) -> bool:
 
 
 def words(text: str) -> frozenset[str]:
+    """The words of a text that may tell it from another, numbers as they count."""
     low = said_texts.in_digits(text)
     return frozenset(word.rstrip("s") for word in _WORD.findall(low) if len(word) > 2).union(
         one.lstrip("0") or "0" for one in re.findall(r"\d+", low)) - _PLAIN
-
-
-def tells_own(row: Seen, item: Item) -> bool:
-    """Whether an answer names what the datapoint did itself, and neither the question nor what is
-    expected does: another deed than the one that was due."""
-    own = words(" ".join(tool_calls.result_text(made.arguments) for made in row.made))
-    return bool(words(row.answer) & own - words(f"{item.question} {golds_of(item)}"))
 
 
 def acts(made: Made) -> bool:
@@ -119,17 +179,12 @@ def denial(row: Seen, item: Item) -> Denial | None:
         if not theirs or any(end.result_hash == one.result_hash for end in theirs):
             continue
         good = [end.result for end in theirs if not NO.search(end.result)]
-        value = "" if _refused(one, good, len(theirs)) or _as_failed(one, theirs, row, item) \
-            else _other_value(one, [end.result for end in theirs], row, item)
+        results = [end.result for end in theirs]
+        value = "" if _refused(one, good, len(theirs)) else _other_value(one, results, row, item)
         if value is not None:
-            seen = " ".join((row.question, golds_of(item), *(end.result for end in theirs)))
+            seen = " ".join((row.question, *item.texts, *results))
             return Denial(shell.in_words(one), words(one.result) - words(seen), value)
-    return _by_key(row, item) or _by_judge(row, peers)
-
-
-def golds_of(item: Item) -> str:
-    """What is expected as one text."""
-    return " ".join(item.texts)
+    return _by_judge(row, peers)
 
 
 def _alike(one: Made, other: Made) -> bool:
@@ -153,22 +208,6 @@ def _refused(one: Made, good: Sequence[str], of: int) -> bool:
             for other in good)
 
 
-def _as_failed(one: Made, theirs: Sequence[Made], row: Seen, item: Item) -> bool:
-    """Whether a result is just that of one that failed, and of no form that those have which
-    passed."""
-    if _YES.fullmatch(one.result) or not one.result.strip() or not (
-            acts(one) or any(end.arguments == one.arguments for end in theirs)) \
-            or not any(end.tool == one.tool and end.result_hash == one.result_hash
-                       and end.arguments == one.arguments
-                       and not admits_nothing(other.answer) and dimensions.state(other) is not True
-                       for other in item.rows if other is not row and other.outcome == "fail"
-                       for end in ends(other)):
-        return False
-    return _shape(one.result) not in {_shape(end.result) for end in theirs} and bool(
-        words(one.result) - words(" ".join((tool_calls.result_text(one.arguments),
-                                            *(end.result for end in theirs)))))
-
-
 def _other_value(one: Made, theirs: Sequence[str], row: Seen, item: Item) -> str | None:
     """The value of the gold in whose place a result has another one, where all of its form that
     passed have it, or lie on the other side of it."""
@@ -176,100 +215,43 @@ def _other_value(one: Made, theirs: Sequence[str], row: Seen, item: Item) -> str
     pairs = [[(a, b) for a, b in zip(mine, its, strict=True) if a != b] for its in (
         _WORD.findall(other.casefold()) for other in dict.fromkeys(theirs))
         if len(mine) == len(its)]
-    for text in item.texts if pairs else ():
-        low = text.casefold()
-        for differs in pairs:
-            if differs and all(b in low and len(b) * 2 >= len(low)
-                                                         or _same(b, low) for _, b in differs) \
-                    and not any(a in low for a, _ in differs):
-                return text
+    for low in map(str.casefold, item.texts if pairs else ()):
+        if any(differs and not any(a in low for a, _ in differs) and all(
+                b in low and len(b) * 2 >= len(low)
+                or _WORD.fullmatch(low) and [] != _numbers(b) == _numbers(low)
+                for _, b in differs) for differs in pairs):
+            return low
     return _other_side(one.result, theirs, row, item)
-
-
-def _same(one: str, other: str) -> bool:
-    try:
-        return float(one) == float(other)
-    except ValueError:
-        return one == other
 
 
 def _other_side(result: str, theirs: Sequence[str], row: Seen, item: Item) -> str | None:
     """The bound of the gold, or of the question, on whose other side all numbers of one place lie
     that passed."""
-    mine = list(map(_float, _NUMBER.findall(result)))
-    form = _shape(result)
-    numbers = [list(map(_float, _NUMBER.findall(one))) for one in theirs if _shape(one) == form]
-    due = _BOUND.findall(golds_of(item))
-    bounds = due or _BOUND.findall(item.question)
-    fails = [list(map(_float, _NUMBER.findall(end.result))) for other in item.rows
-             if other is not row and other.outcome == "fail" and other.made
-             for end in ends(other) if _shape(end.result) == form]
+    mine = _numbers(result)
+    form = _shape(result), len(mine)
+    numbers = [some for one in theirs if (_shape(one), len(some := _numbers(one))) == form]
+    due = _numbers(" ".join(item.texts), _BOUND)
+    fails = [some for other in item.rows if other is not row and other.outcome == "fail"
+             for end in (ends(other) if other.made else ())
+             if (_shape(end.result), len(some := _numbers(end.result))) == form]
     apart = [place for place, value in enumerate(mine)
              if all(some[place] != value for some in numbers)] if numbers else []
     if not due and len(apart) > 1 or not (len(numbers) > 1 or fails or row.outcome == "fail"):
         return None  # of a clock, which the question says nothing of, several differ
-    for place in apart:
-        value, others = mine[place], [some[place] for some in numbers]
-        for bound in bounds:
-            limit = _float(bound)
-            for sign in (1, -1):
-                if all(sign * other >= sign * limit for other in others) \
-                        and sign * value < sign * limit \
-                        and all(sign * some[place] < sign * limit for some in fails):
-                    return bound
-    return None
+    return next((f"{bound:g}" for place in apart for bound in due or _numbers(item.question, _BOUND)
+                 for sign in (1, -1) if sign * mine[place] < sign * bound
+                 and all(sign * some[place] >= sign * bound for some in numbers)
+                 and all(sign * some[place] < sign * bound for some in fails)), None)
 
 
-def _float(text: str) -> float:
-    return float(text.replace(",", "."))
-
-
-def _by_key(row: Seen, item: Item) -> Denial | None:
-    """Whether the last look-up behind the last write has another value under a key of the gold."""
-    last = row.made[-1] if row.made else None
-    if last is None or len(last.result) > _LONGEST or acts(last) \
-            or not any(map(acts, row.made)) or any(
-            other.outcome == "pass" and other is not row and other.made
-            and other.made[-1].result_hash == last.result_hash for other in item.rows):
-        return None
-    for key, value in _leaves(item.expected):
-        found = re.search(rf"(?<!\w){re.escape(key)}\b[\"']?(?:\s*[:=]\s*|, ?\w+ |\s)[\"']?"
-                          rf"(-?\w+(?:\.\d+)?)", last.result, re.I)
-        if found and _is_other(str(value).casefold(), found[1].casefold()) \
-                and not _stands(str(value), last.result):
-            return Denial(shell.in_words(last), frozenset((found[1].casefold(),)), str(value))
-    return None
-
-
-def _leaves(value: object) -> Iterator[tuple[str, object]]:
-    """The keys of what is expected with their plain values."""
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            yield from ((str(key), inner) for key, inner in one.items()
-                        if isinstance(inner, str | int | float) and str(inner))
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
-
-
-def _is_other(wanted: str, value: str) -> bool:
-    """Whether two values are of one kind, and another."""
-    kinds = [re.fullmatch(r"-?\d+(?:\.\d+)?", one) is not None for one in (wanted, value)]
-    if all(kinds):
-        return float(wanted) != float(value)
-    return not any(kinds) and wanted.isalpha() and value.isalpha() and wanted[:4] != value[:4]
-
-
-def _stands(value: str, text: str) -> bool:
-    return re.search(rf"(?<![\w.]){re.escape(value)}(?![\w.])", text, re.I) is not None
+def _numbers(text: str, form: re.Pattern[str] = _NUMBER) -> list[float]:
+    return [float(one.replace(",", ".")) for one in form.findall(text)]
 
 
 def _by_judge(row: Seen, peers: Sequence[Seen]) -> Denial | None:
     """Whether the log of the check of a datapoint that failed says otherwise than that of all that
-    passed after calls, and nothing of words."""
-    if row.outcome != "fail" or not 0 < len(row.judge) < _LONGEST or _TOLD.search(row.judge) \
+    passed after calls."""
+    if row.outcome != "fail" or not 0 < len(row.judge) < _LONGEST \
             or not _VERDICT.sub("", row.judge) \
             or not any(acts(made) for peer in peers for made in peer.made):
         return None

@@ -87,16 +87,12 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
     if acted:
         yield from _of_calls(item, whole, passed, due)
     owed = undone.writes(due or (), whole)
-    if acted and owed and whole.acts:
-        yield ("required_given_up", "lack a call that is required, and say that they could not",
-               lambda row: wording.withdraws(row.answer) and dimensions.state(row) is not True
-               and any(one.how == "missing" for one in required.unmet(owed, row.made)))
-    denied = claimed.contradictions(item, whole).keys() | (
+    denied = contrast.contradictions(item, whole).keys() | (
         claimed.denials(item, whole).keys() if owed else ())
     if denied:
         yield ("record_denies", "did not do what was due, as their record says",
                lambda row: row.ident in denied and (
-                   row.ident in claimed.contradictions(item, whole)
+                   row.ident in contrast.contradictions(item, whole)
                    or bool(required.unmet(owed, shell.judged(row.made)))))
 
 
@@ -135,8 +131,7 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
                 expects: bool | None, idle: Callable[[], bool]) -> Iterator[_Rule]:
     peers = once(lambda: expects is None and due is None and _others_did(item))
     yield ("empty_answer", "are empty: no answer, no call",
-           lambda row: expects is not False and (_is_empty(row, item.expected) or _is_idle(
-               row, passed))
+           lambda row: expects is not False and _is_empty(row, item.expected)
            and whole.runs[row.run].answered > 0 and not idle())
     yield ("nothing_filled", "hold no value, where values are expected",
            lambda row: blank.unfilled(row.answer, item.expected)
@@ -264,13 +259,6 @@ def _is_empty(row: Seen, expected: object) -> bool:
     said = row.answer.strip()
     return not said.strip(" .…-_*\n\t") and not row.spoken.strip() and not row.made \
         and not (said and said == tool_calls.result_text(expected).strip())
-
-
-def _is_idle(row: Seen, passed: Sequence[Seen]) -> bool:
-    """Whether a datapoint says nothing and only looked, where others that passed wrote."""
-    return bool(row.made) and not f"{row.answer}{row.spoken}".strip() \
-        and not any(map(contrast.acts, row.made)) and dimensions.state(row) is not True \
-        and any(contrast.acts(one) for other in passed for one in other.made)
 
 
 def _always(row: Seen, whole: Whole) -> bool:

@@ -200,31 +200,27 @@ def has_any(text: str, signs: Iterable[str]) -> bool:
 def refuses(answer: str) -> bool:
     """Whether an answer says with its first words that it could not, and says little more."""
     text = one_line(answer[:1200])
-    text = text[found.end():] if (found := _NO_VALUE.match(text)) else text
     return len(text) <= 600 and bool(_REFUSES.match(text)) \
-        or len(text) <= 300 and bool(_LACKING.match(text) or _REFUSES_ELSEWHERE.match(text))
+        or len(text) <= 300 and bool(_LACKING.match(text) or _BROKEN.match(text)
+                                       or _REFUSES_ELSEWHERE.match(text))
 
 
 # A refusal in other languages, and the text of a service that broke.
+_BROKEN = re_compile(r"\W*\w*(?: \w+)? ?error\W{1,3}(?:code )?[45]\d\d\b", re.I)
 _REFUSES_ELSEWHERE = re_compile(
-    r"[^\w]{0,3}(?:(?:désolée?|lo siento|leider|entschuldigung|es tut mir leid|desculpe|"
-    r"mi dispiace|"
-    r"spiacente|przepraszam|helaas|beklager|tyvärr|sinto muito|извините|к сожалению|抱歉|很抱歉|"
-    r"对不起|申し訳|죄송)|(?:je ne peux pas|je ne sais pas|ich kann (?:\w+ ){0,3}nicht|no puedo|"
-    r"no sé|não (?:posso|sei)|non (?:posso|so)\b|nie mogę|nie wiem|ik kan (?:\w+ ){0,3}niet|"
-    r"не могу|не знаю|我(?:不能|无法)|无法|わかりません|できません)|"
-    r"(?:internal server |http |api |server )?error\W{1,3}(?:code )?[45]\d\d\b)", re.I)
+    r"\W{0,3}(?:désolée?|lo siento|leider|entschuldigung|es tut mir leid|desculpe|mi dispiace|"
+    r"przepraszam|helaas|beklager|tyvärr|извините|к сожалению|很?抱歉|对不起|申し訳|죄송|"
+    r"je ne (?:peux|sais) pas|ich kann (?:\w+ ){0,3}nicht|no puedo|no sé|não (?:posso|sei)|"
+    r"non (?:posso|so)\b|nie (?:mogę|wiem)|не (?:могу|знаю)|我?(?:不能|无法)|わかりません)", re.I)
 _GOES_ON = re_compile(r"\b(?:but|however|though|so|probably|likely|guess\w*|perhaps|maybe|"
                       r"answer is|would be|assum\w+|best)\b|[:=;—]|[.!?] +\w", re.I)
-_NO_VALUE = re_compile(r"\W*(?:nan|null|none|n/a)\W+", re.I)
 
 
 def refuses_alone(answer: str) -> bool:
     """Whether an answer is a refusal of one clause, so that what stands in it answers nothing, or
     the text of a service that broke."""
     return refuses(answer) and not _GOES_ON.search(answer.strip()) \
-        or len(answer) <= 300 and bool(re.match(
-            r"\W*\w*(?: \w+)? ?error\W{1,3}(?:code )?[45]\d\d\b", answer, re.I))
+        or len(answer) <= 300 and bool(_BROKEN.match(answer))
 
 
 def withdraws(answer: str) -> bool:
