@@ -39,10 +39,12 @@ _VERDICT = re_compile(r"[\W\d]|\b(?:pass|fail|score|correct|wrong)(?:ed|ure|s)?\
                       r".*(?:\btests?\b|\w+Error\b|Traceback).*", re.I | re.S)
 _NUMBER = re_compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?|(?<=[a-z])\d+(?:\.\d+)?(?=[a-z]*\b)")
 _BOUND = re_compile(r"(?<![\w./-])-?\d+(?:[.,]\d+)?(?=[a-z]{0,3}(?:[\s%,;.!?)]|$))")
+_ZEROS = re_compile(r"(?<=\d)\.0*\Z|(?<=\.\d)0+\Z")
 _FIGURES = re_compile(r"[\w.:+-]*\d[\w.:+-]*")
 _WORD = re_compile(r"[^\W_]+(?:[.'@-][^\W_]+)*")
 _PLAIN = frozenset(("the", "and", "for", "with", "was", "are", "has", "have", "now", "you", "your",
                     "name", "status", "state", "done", "item", "items", "this", "that", "from"))
+_LATIN = re_compile(r"[a-z]", re.I)
 _LONGEST = 400
 _SHORT_REASON = 40
 DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
@@ -73,14 +75,21 @@ def contradicted(row: Seen, item: Item, whole: Whole) -> tuple[str, str] | None:
     pass that admits nothing claims it with any word; one that failed has to report it."""
     found = contradictions(item, whole).get(row.ident)
     text = row.answer or row.spoken
-    if not found or not admits_nothing(text) or words(text) & found.words:
+    if not found or not admits_nothing(text) or words(text) & found.words \
+            or row.outcome == "fail" and _tells_own(row, text, item):
         return None
     told = wording.states if found.record == row.judge or any(map(acts, row.made)) \
         else wording.claims
     if row.outcome == "pass" or told(text) or found.value and found.value in text \
-            or not text.isascii():
+            or not _LATIN.search(text):
         return text[:300], found.record
     return None
+
+
+def _tells_own(row: Seen, text: str, item: Item) -> bool:
+    """Whether a text names what the datapoint did, which was not asked for: another deed."""
+    own = words(" ".join(tool_calls.result_text(made.arguments) for made in row.made))
+    return bool(words(text) & own - words(" ".join((item.question, *item.texts))))
 
 
 def owing(row: Seen, item: Item, owed: Sequence[Call], whole: Whole) -> tuple[str, str] | None:
@@ -217,8 +226,7 @@ def _other_value(one: Made, theirs: Sequence[str], row: Seen, item: Item) -> str
         if len(mine) == len(its)]
     for low in map(str.casefold, item.texts if pairs else ()):
         if any(differs and not any(a in low for a, _ in differs) and all(
-                b in low and len(b) * 2 >= len(low)
-                or _WORD.fullmatch(low) and [] != _numbers(b) == _numbers(low)
+                b in low and len(b) * 2 >= len(low) or _ZEROS.sub("", b) == _ZEROS.sub("", low)
                 for _, b in differs) for differs in pairs):
             return low
     return _other_side(one.result, theirs, row, item)
