@@ -34,9 +34,6 @@ _ADMITS = re_compile(
 _COURTESY = re_compile(r"[^.!?\n]*\b(?:anything else|let me know|feel free|happy to help|help you "
                        r"with)\b[^.!?\n]*[.!?]?", re.I)
 _LATE = re_compile(r"time(?:d )?-?out", re.I)  # and may be done all the same
-# The verdict alone, and logs of tests.
-_VERDICT = re_compile(r"[\W\d]|\b(?:pass|fail|score|correct|wrong)(?:ed|ure|s)?\b|"
-                      r".*(?:\btests?\b|\w+Error\b|Traceback).*", re.I | re.S)
 _NUMBER = re_compile(r"(?<![\w.])-?\d+(?:[.,]\d+)?|(?<=[a-z])\d+(?:\.\d+)?(?=[a-z]*\b)")
 _BOUND = re_compile(r"(?<![\w./-])-?\d+(?:[.,]\d+)?(?=[a-z]{0,3}(?:[\s%,;.!?)]|$))")
 _ZEROS = re_compile(r"(?<=\d)\.0*\Z|(?<=\.\d)0+\Z")
@@ -78,8 +75,7 @@ def contradicted(row: Seen, item: Item, whole: Whole) -> tuple[str, str] | None:
     if not found or not admits_nothing(text) or words(text) & found.words \
             or row.outcome == "fail" and _tells_own(row, text, item):
         return None
-    told = wording.states if found.record == row.judge or any(map(acts, row.made)) \
-        else wording.claims
+    told = wording.states if any(map(acts, row.made)) else wording.claims
     if row.outcome == "pass" or told(text) or found.value and found.value in text \
             or not _LATIN.search(text):
         return text[:300], found.record
@@ -193,7 +189,7 @@ def denial(row: Seen, item: Item) -> Denial | None:
         if value is not None:
             seen = " ".join((row.question, *item.texts, *results))
             return Denial(shell.in_words(one), words(one.result) - words(seen), value)
-    return _by_judge(row, peers)
+    return None
 
 
 def _alike(one: Made, other: Made) -> bool:
@@ -254,18 +250,3 @@ def _other_side(result: str, theirs: Sequence[str], row: Seen, item: Item) -> st
 
 def _numbers(text: str, form: re.Pattern[str] = _NUMBER) -> list[float]:
     return [float(one.replace(",", ".")) for one in form.findall(text)]
-
-
-def _by_judge(row: Seen, peers: Sequence[Seen]) -> Denial | None:
-    """Whether the log of the check of a datapoint that failed says otherwise than that of all that
-    passed after calls."""
-    if row.outcome != "fail" or not 0 < len(row.judge) < _LONGEST \
-            or not _VERDICT.sub("", row.judge) \
-            or not any(acts(made) for peer in peers for made in peer.made):
-        return None
-    logs = [peer.judge for peer in peers]
-    if not all(logs) or row.judge in logs or not (
-            NO.search(row.judge) and not any(map(NO.search, logs))
-            or len(logs) > 1 and len(set(logs)) == 1):
-        return None
-    return Denial(row.judge, words(row.judge) - words(" ".join((row.question, *logs))))
