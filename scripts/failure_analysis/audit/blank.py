@@ -3,6 +3,7 @@
 import ast
 import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from failure_analysis.tool_checks import parsed_arguments
@@ -21,6 +22,15 @@ _STUB_ASKED = re.compile(r"\bstubs?\b|\babstract|\binterface|\bprotocol|\bempty\
 _BRACES = re.compile(r"\)[^{};=]{0,80}\{\s*(?:(?://[^\n]*\n|/\*[^*]*\*/)\s*)*"
                      r"(?:(?:throw|panic|unimplemented|todo)\b[^{};]*(?:implement|todo)[^{};]*;?|"
                      r"(?:unimplemented|todo)!\([^)]*\);?)?\s*\}", re.S | re.I)
+# Markup, brackets and words for no value.
+_MARKUP = re.compile(r"<[^<>\n]{0,40}>|```\w*|[\s\[\]{}\"'`()]|_{3,}|"
+                     r"\b(?:nan|null|none|undefined)\b", re.I)
+
+
+def hollow(answer: str, gold: Sequence[str]) -> bool:
+    """Whether an answer is markup without a word in it, and the gold is not."""
+    return 0 < len(answer) <= 2 * _SHORT and not _MARKUP.sub("", answer) \
+        and bool(answer.strip() and _MARKUP.sub("", "".join(gold)))
 
 
 def unfilled(answer: str, expected: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from failure_analysis import tool_calls
 from failure_analysis.audit import (
     checked,
+    contrast,
     dimensions,
     golds,
     read_back,
@@ -28,9 +29,7 @@ from failure_analysis.audit.values import number
 from failure_analysis.audit.whole import Whole
 from failure_analysis.patterns import re_compile
 
-_DENIES = re_compile(r"\b(?:not|no|cannot|could|unable|fail\w*)\b|n['’]t\b", re.I)
 _NOTHING = re_compile(r"\A\{[^{}]*:\s*0\b[^{}]*\}\Z")
-_SHORT_REASON = 40
 _AMOUNT = re_compile(r"[$€£]\s?\d|\d\s?(?:dollars|euros?|usd|eur)\b", re.I)
 _FIGURE = re_compile(r"(?![a-z]+[-_]?\d)\D*\d+(?:\.\d+)?[^\d.]*")  # and no version or date
 _NUMBER = re_compile(r"(?<![\w.-])\d+(?:\.\d+)?(?![\w-])")
@@ -73,15 +72,7 @@ class Claim(NamedTuple):
 def find(item: Item, whole: Whole) -> Iterator[Candidate]:
     """The claims in an item that the record denies, and the failures for words alone."""
     due = required.required(item.expected) or []
-    owed = undone.writes(due, whole)
-    tools = once(lambda: undone.tools(item.rows))
-    denied = {row.ident: claim for row in item.rows
-              if (whole.acts or dimensions.state(row) is False) and (
-                  claim := _denied(row, due, whole)
-                  or _claim(checked.denied(row, item.question))
-                  or _told(row, due, owed, tools, whole)
-                  or _claim(read_back.denied(row, item.rows))
-                  or _taken_back(row, due) or _credited(row, due))}
+    denied = denials(item, whole)
     for outcome, rule in (("pass", "claimed_passed"), ("fail", "claimed_failed")):
         rows = [row for row in item.rows if row.outcome == outcome and row.ident in denied]
         if rows:
@@ -95,6 +86,23 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         yield candidate(
             item, "claimed_done", "only_words_missing", f"{len(rows)} datapoints left the right "
             "state and failed for what they did not say alone.", _untold(item, rows), rows)
+
+
+def denials(item: Item, whole: Whole) -> dict[str, Claim]:
+    """The claims of an item that the record denies, by datapoint."""
+    if "denials" not in item.noted:
+        due = required.required(item.expected) or []
+        owed = undone.writes(due, whole)
+        tools = once(lambda: undone.tools(item.rows))
+        item.noted["denials"] = {
+            row.ident: claim for row in item.rows
+            if (whole.acts or dimensions.state(row) is False) and (
+                claim := _denied(row, due, whole) or _claim(checked.denied(row, item.question))
+                or _told(row, due, owed, tools, whole)
+                or _claim(read_back.denied(row, item.rows)) or _taken_back(row, due)
+                or _credited(row, due) or _claim(contrast.contradicted(row, item, whole))
+                or _claim(contrast.owing(row, item, owed, whole)))}
+    return item.noted["denials"]
 
 
 def _sides(rows: Sequence[Seen], denied: dict[str, Claim]) -> list[Variant]:
@@ -130,7 +138,7 @@ def _denied(row: Seen, due: Sequence[Call], whole: Whole) -> Claim | None:
         kinds = wording.kinds(verb)
         own_deed = own and (due or _OWN.search(sentence))  # `Closed on Sunday`, where none is due
         if kinds & shielded or (not own_deed and (_looked_up(verb, row)
-                                                  or _read_so(sentence, row))):
+                                                  or contrast.read_so(sentence, row))):
             continue
         record = _record(kinds, row, due, whole, own)
         if record:
@@ -170,14 +178,14 @@ def _taken_back(row: Seen, due: Sequence[Call]) -> Claim | None:
 def _credited(row: Seen, due: Sequence[Call]) -> Claim | None:
     """What a datapoint reports as done and was believed, though its state is judged wrong and a
     call that was due was not made, failed, or was made for a part of what is said to be done."""
-    if not due or dimensions.state(row) is not False or _DENIES.search(
+    if not due or dimensions.state(row) is not False or contrast.DENIES.search(
             row.answer or row.spoken) or not any(
             value is True and dimensions.of_words(name) for name, value in row.scores.items()):
         return None
     due = [call for call in due if required.writes(call.name)]
     left = required.unmet(due, shell.judged(row.made))
-    told = [one for one in wording.states(row.answer or row.spoken) if not _read_so(one, row)] \
-        if left else []
+    told = [one for one in wording.states(row.answer or row.spoken)
+            if not contrast.read_so(one, row)] if left else []
     if told and len(left) < len(due):  # a part was done, and may be what is told
         held = " ".join(map(_all_of, shell.wrote(row)))
         names = [name.casefold() for one in left for name in golds.scalars(one.call.arguments)
@@ -215,7 +223,7 @@ def _told(row: Seen, due: Sequence[Call], owed: Sequence[Call],
     done = [one for one in shell.wrote(row) if not undone.FILLS.match(one.tool)] if told else []
     for one in left:
         for sentence in told:
-            if _speaks_of(sentence, one, done) and not _read_so(sentence, row):
+            if _speaks_of(sentence, one, done) and not contrast.read_so(sentence, row):
                 return Claim(sentence, one.record)
     return None
 
@@ -287,17 +295,6 @@ def _all_of(made: Made) -> str:
     return f"{made.tool} {tool_calls.result_text(made.arguments)}".casefold()
 
 
-def _read_so(sentence: str, row: Seen) -> bool:
-    """Whether a look-up speaks of what a sentence reports, which may have been so before, or a
-    refusal gives it as its reason (`locked`)."""
-    read = " ".join(one.result.casefold() for one in row.made if not shell.failed(one)
-                    and not (required.writes(one.tool) and not shell.looks(one)))
-    reasons = " ".join(one.result.casefold() for one in row.made if shell.failed(one)
-                       and len(one.result) < _SHORT_REASON and not _DENIES.search(one.result))
-    return any(word in read or word in reasons for word in _TOKEN.findall(sentence.casefold())
-               if word.endswith(("ed", "sent", "paid")) and len(word) > 3)
-
-
 def _record(kinds: frozenset[str], row: Seen, due: Sequence[Call], whole: Whole, own: bool) -> str:
     """What the record says against a claim of these kinds; blank where it says nothing."""
     refused = [one for one in row.made if shell.failed(one) and _does(one.tool, kinds)]
@@ -334,7 +331,7 @@ def _only_words(row: Seen, due: Sequence[Call], expected: object) -> bool:
     state, done = dimensions.state(row), shell.wrote(row)
     wanted = [call for call in due if required.writes(call.name)]
     if not (done or checked.graded(row)) or state is False or required.unmet(wanted, row.made) \
-            or state is True and row.answer.strip() and golds.nothing_to_say(expected):
+            or state is True and golds.nothing_to_say(expected) and contrast.tells_deed(row):
         return False
     if not row.answer.strip() and not row.spoken.strip() and _silent_alone(row):
         return bool(wanted) or state is not None or bool(row.judge)

@@ -23,9 +23,9 @@ _CALLS = re_compile(r"\bdb\b|database|state|action|tool|call|reward|task|write|d
 _STATE = re_compile(r"(^|[^a-z])(db|database|state|env|environment|world|files?|file_?system|"
                     r"(final|end)_?(page|screen|record|content|url)|page_?state|ledger|inventory)"
                     r"([^a-z]|$)", re.I)
-_WORDS = re_compile(r"communicat|(^|[^a-z])"
-                    r"(told|tell|inform|informed|said|say|mention|output|response|reply|message|"
-                    r"report|summary|sentence|closing|wording|text|radio|speech|utterance|"
+_WORDS = re_compile(r"communicat|confirm|farewell|nl_?assert|(^|[^a-z])"
+                    r"(answered|notified|told|tell|inform|informed|said|say|mention|output|response|reply|"
+                    r"message|report|summary|sentence|closing|wording|text|radio|speech|utterance|"
                     r"transcript)s?([^a-z]|$)", re.I)
 _ANSWER = re_compile(r"(?:final_?)?answer|outputs?|text|values?|info\w*", re.I)
 # Dimensions that sum up the whole, and those of how it was done.

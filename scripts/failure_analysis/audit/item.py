@@ -1,6 +1,6 @@
 """One item of a benchmark, with its datapoints as the audit sees them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ class Item:
     fingerprint: str
     rows: list[Seen]
     gradings: dict[str, list[tuple[str, str]]]
+    noted: dict[str, Any] = field(default_factory=dict)  # what one class leaves for another
 
     @cached_property
     def question(self) -> str:

@@ -9,6 +9,8 @@ from failure_analysis import tool_calls
 from failure_analysis.audit import (
     blank,
     checked,
+    claimed,
+    contrast,
     dimensions,
     forbidden,
     normal,
@@ -46,7 +48,8 @@ def find(item: Item, whole: Whole) -> Iterator[Candidate]:
         return
     due = required.required(item.expected)
     owed = undone.writes(due or (), whole)
-    open_ = {row.ident: undone.unfulfilled(owed, row) if row.made or whole.acts else []
+    open_ = {row.ident: [one for one in undone.unfulfilled(owed, row)
+                         if not _is_wanted(one, row.question)] if row.made or whole.acts else []
              for row in passed}
     told: set[str] = set()
     for rule, what, test in _rules(item, whole, passed, due, open_):
@@ -83,6 +86,14 @@ def _rules(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | N
                lambda row: checked.changed_nothing(row) is not None and not idle())
     if acted:
         yield from _of_calls(item, whole, passed, due)
+    owed = undone.writes(due or (), whole)
+    denied = contrast.contradictions(item, whole).keys() | (
+        claimed.denials(item, whole).keys() if owed else ())
+    if denied:
+        yield ("record_denies", "did not do what was due, as their record says",
+               lambda row: row.ident in denied and (
+                   row.ident in contrast.contradictions(item, whole)
+                   or bool(required.unmet(owed, shell.judged(row.made)))))
 
 
 def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> Iterator[_Rule]:
@@ -97,6 +108,13 @@ def _of_requirements(passed: Sequence[Seen], open_: dict[str, list[Unmet]]) -> I
            and not all(open_.values()) and (dimensions.state(row) is not True or len(
                {one.model for one in passed if not open_[one.ident]}) >= _FEW_OTHERS
                or _is_named(row, open_[row.ident])))
+
+
+def _is_wanted(one: Unmet, question: str) -> bool:
+    """Whether the question speaks of the refusal itself: `check that the filter rejects it`."""
+    said = contrast.NO.search(one.nearest.result) if one.nearest else None
+    return said is not None and len(said[0]) > _FEW_WORDS \
+        and said[0].casefold() in question.casefold()
 
 
 def _is_named(row: Seen, left: Sequence[Unmet]) -> bool:
@@ -116,7 +134,8 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
            lambda row: expects is not False and _is_empty(row, item.expected)
            and whole.runs[row.run].answered > 0 and not idle())
     yield ("nothing_filled", "hold no value, where values are expected",
-           lambda row: blank.unfilled(row.answer, item.expected))
+           lambda row: blank.unfilled(row.answer, item.expected)
+           or expects is True and blank.hollow(row.answer, item.texts))
     yield ("stub", "are code of which no function has a body, or say that it is to be written",
            lambda row: blank.stub(row.answer, item.expected, item.question)
            and (not blank.in_prose(row.answer) or _in_code(passed)))
@@ -128,7 +147,8 @@ def _of_answers(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call
                peers() or _asks_for_a_text(item, row, passed)))
            and _gives_up(row.answer, item) and not shell.wrote(row)
            and (due == [] or dimensions.state(row) is not True)
-           and not _in_gold(wording.uncounted(row.answer), item.expected) and not idle())
+           and (wording.refuses_alone(row.answer) or not _in_gold(
+               wording.uncounted(row.answer), item.expected)) and not idle())
 
 
 def _of_calls(item: Item, whole: Whole, passed: Sequence[Seen], due: list[Call] | None

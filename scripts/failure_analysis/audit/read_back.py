@@ -119,7 +119,8 @@ def _left(made: Made) -> bool:
     if not isinstance(said, str) or len(said) > 200:
         return False
     return bool(_LEFT_SAID.search(said)) or any(
-        0 < int(a) < int(b) for a, b in _SHARE.findall(said))
+        0 < int(a) < int(b) and a not in golds.scalars(made.arguments)
+        for a, b in _SHARE.findall(said))
 
 
 def _of_all(sentence: str, made: Made) -> bool:

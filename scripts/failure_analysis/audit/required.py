@@ -20,14 +20,17 @@ _ARGUMENTS = ("arguments", "args", "kwargs", "parameters", "params", "input")
 # Beside READ_ONLY: names that look something up, and those that only end or answer.
 _NO_WRITE = re_compile(
     r"(fetch|query|retrieve|lookup|describe|count|verify|validate|compare|estimate|preview|browse|"
-    r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|file|which|"
+    r"ls|dir|cat|head|tail|wc|grep|pwd|du|df|stat|diff|tree|which|"
     r"quote|ask|say|respond|reply_to_user|answer|final|finish|done|stop|wait|noop|plan|log_thought|"
     r"scroll|visit|ping|probe|traceroute)(_|$)|submit(_answer)?$|submit_final|transfer_to_|"
-    r"\(no[ _]call|run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
+    r"\(no[ _]call|file$|git_(?:diff|status|log|show|blame)|"
+    r"run_(?:unit_|all_|the_)?(?:tests?|test_?suite|checks?|lint\w*|valid\w*|pytest)$|"
     r"(open|load|go_?to|navigate)(_to)?(_(web_?)?(page|url|link|site|website|tab|article|result|"
     r"document|pdf|attachment))?$")
 # Names that begin with their object: `change_get`; `order_status`, but not `update_status`.
 _LOOKS_UP = re_compile(r"_(get|list|find|search|fetch|lookup|query|describe|show|view)$")
+_CHANGES = re_compile(r"(?:update|create|delete|remove|add|edit|rename|clear|set|send|share|"
+                      r"archive|empty|make|change|modify|replace|save|publish)_")
 _TELLS = re_compile(r"_(status|info|details|health|check)$")
 # Verbs that are names of things too: `mail_status`.
 _OF_A_THING = re_compile(r"(?:e?mail|order|book|file|post|text|record|log|transfer|charge|refund|"
@@ -102,7 +105,8 @@ def writes(name: str) -> bool:
     bare = bare_name(name)
     if bare.startswith("transfer") and not bare.startswith((TRANSFER, "transfer_to_")):
         return True
-    looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or _LOOKS_UP.search(bare) or (
+    looks_up = READ_ONLY.match(bare) or _NO_WRITE.match(bare) or (
+        _LOOKS_UP.search(bare) and not _CHANGES.match(bare)) or (
         _TELLS.search(bare) and (_OF_A_THING.match(bare) or not wording.kinds_of_tool(bare)[0]))
     return not looks_up
 

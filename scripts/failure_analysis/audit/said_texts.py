@@ -95,8 +95,8 @@ def without_values(entry: Entry, row: Seen, said: str, contract: Contract) -> Fo
     """The golden answer has numbers, dates, times or ids that were not asked with, and the answer
     has none of them."""
     golden = golden_text(entry)
-    wanted = set(_values(_in_digits(golden))) - set(_values(_in_digits(row.question)))
-    if wanted and wanted.isdisjoint(_values(_in_digits(f"{said}\n{row.spoken}"))):
+    wanted = set(_values(in_digits(golden))) - set(_values(in_digits(row.question)))
+    if wanted and wanted.isdisjoint(_values(in_digits(f"{said}\n{row.spoken}"))):
         yield "golden_value_missing", golden, said
 
 
@@ -169,7 +169,7 @@ def _beside(key: str, said: str) -> Iterator[tuple[str, str]]:
     ("seats_left") also a number before the thing ("4 seats are left")."""
     parts = [part.lower() for part in re.findall(r"[a-z]+|[A-Z][a-z]*", key)]
     things = [part for part in parts if part not in _COUNTS]
-    text = _in_digits(said)
+    text = in_digits(said)
     if not parts:
         return
     phrase = r"[\s_-]+".join(parts)
@@ -194,7 +194,7 @@ def _differ(one: tuple[str, str], other: tuple[str, str]) -> bool:
         exact * factor != given and given * factor != exact for factor in (60, 100, 1000))
 
 
-def _in_digits(text: str) -> str:
+def in_digits(text: str) -> str:
     """A text in small letters, its number words as digits."""
     return re.sub(r"[a-z]+", lambda word: _NUMBERS.get(word[0], word[0]), text.lower())
 

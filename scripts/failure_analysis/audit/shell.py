@@ -15,6 +15,8 @@ from failure_analysis.tool_checks import parsed_arguments
 
 _KEYS = ("cmd", "command", "commands", "keystrokes", "bash")
 _ANY_KEY = frozenset(_KEYS)
+_QUERY_KEYS = frozenset(("q", "query", "sql", "statement"))
+_QUERY = re_compile(r"\W*(?:select|show|describe|explain|pragma)\b(?!.*\binto\b)", re.I)
 _PARTS = re_compile(r"&&|\|\||[;|\n]")
 _REDIRECT = re_compile(r"(?<![0-9&])>(?!\s*/dev/null)|\btee\b")
 _LOOKS = re_compile(
@@ -22,6 +24,8 @@ _LOOKS = re_compile(
     r"echo|df|du|ps|which|type|env|id|whoami|date|diff|cmp|tree|less|more|sort|uniq|cd|test|true|"
     r"printenv|uname|hostname|nproc|free|ss|netstat|ping|dig|nslookup|sleep|sed -n|awk|man|"
     r"(?:sha\d*|md5)sum|cksum|getent|lsof|lsblk|blkid|readlink|realpath|xxd|hexdump|od|jq|cut|"
+    r"mypy|flake8|pylint|pyflakes|pytest|coverage report|go vet|cargo (?:check|clippy)|"
+    r"ruff(?: check)?(?!.*--fix)(?! format)|tsc --noEmit|"
     r"ufw (?:status|show)|iptables (?:-t \w+ )?(?:-L|-S|--list)|firewall-cmd --list|crontab -l|"
     r"ip (?:addr|a|route|link)(?: show)?|nginx -t|service \S+ status|tar -?t\w*|unzip -l|nmap|"
     r"systemctl (?:status|is-active|is-enabled|list\S*|show|cat)|journalctl|"
@@ -82,6 +86,7 @@ _SAYS_NO = re_compile(
     r"(?:please |you (?:must|need to|have to) (?:be )?)(?:sign|log)(?:ged)? ?in\b|"
     r"(?:your )?(?:session|token|login) (?:has |is )?expired\b|(?:log|sign)[ -]?in required\b|"
     rf"(?:ok|success\w*|{_DONE})[\"']?\s*[:=]\s*(?:false|no|0)\b)", re.I)
+IS_SO = re_compile(r"\b\w+ed[\"']?\s*[:=]\s*true\b", re.I)
 # What it says anywhere in few words where it did nothing, and what takes that back.
 _SAYS_NOT_DONE = re_compile(
     r"\b(?:rolled back|reverted|mismatch|dry[ -]?run|simulat(?:ed|ion) only|no-?op|"
@@ -159,8 +164,11 @@ def command(made: Made) -> str:
 
 
 def looks(made: Made) -> bool:
-    """Whether a call is a shell command that changes nothing."""
+    """Whether a call is a shell command, or a query, that changes nothing."""
     text = command(made)
+    if not text and isinstance(made.arguments, dict) and not _QUERY_KEYS.isdisjoint(made.arguments):
+        return any(isinstance(value, str) and _QUERY.match(value)
+                   for value in made.arguments.values())
     return bool(text.strip()) and not _REDIRECT.search(text) \
         and all(_LOOKS.match(part) for part in _PARTS.split(text) if part.strip())
 
@@ -216,7 +224,8 @@ def denial(tool: str, result: str) -> str:
     """The word with which a tool that writes says that it did not; blank where it does not."""
     text = result.strip()
     if text[:1] != "{":
-        found = len(text) <= 300 and (_SAYS_NO.match(text) or _not_done(text)
+        found = len(text) <= 300 and not IS_SO.search(text) and (
+            _SAYS_NO.match(text) or _not_done(text)
                                       or _not_so(tool, text))
         return found[0].strip().casefold() if found else ""
     if not isinstance(said := parsed_arguments(text), dict):
@@ -237,6 +246,10 @@ def _says_no(tool: str, said: dict[str, Any]) -> str:
     """The field or state of a result that says that nothing was done; a tool that declines says so
     too."""
     verb = re.split(r"[^a-z]", tool)[0]
+    if len(verb) >= _LONG_VERB and any(
+            isinstance(said.get(key), str) and said[key][:len(verb)].casefold() == verb
+            for key in _STATUS_KEYS):
+        return ""  # `scheduled`, of a tool that schedules
     for name, value in said.items():
         key = name.casefold()
         mine = key in _OK_KEYS or key == "sent" or key.endswith(("ed", "paid")) \

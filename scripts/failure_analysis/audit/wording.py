@@ -45,7 +45,7 @@ _LACKING = re_compile(
     r"(?:this|that|it)(?:['’]s| is) (?:(?:outside|beyond|out of) (?:of )?(?:my|our|what (?:i|we)|"
     r"the "
     r"scope)|not something (?:i|we) can)|(?:i|we) (?:must |have to )?(?:decline|pass on this)\b|"
-    r"(?:i|we) have no (?:answer|idea|way)\b)", re.I)
+    r"(?:i|we) have no (?:answer|idea|way|information|data|knowledge)\b)", re.I)
 # That what a question is about was not given, in the answers of those that ask for it.
 _SHOWN = (rf"(?:{_INPUT}|(?:graph|chart|diagram|code|snippet|data|list|equation|map|screenshot|"
           r"e-?mail|poem|dialogue|conversation|option|choice|sentence)s?)")
@@ -104,7 +104,7 @@ _ADMITS = re_compile(
     r"(?:do|did|was|is|are|were|have|has|would) not|instead|"
     r"(?:have|has|was|were|is|are|did|do|does)n['’]t(?! hesitate| forget| worry)|"
     r"(?:i|we)(?:['’]ve| have| could)? only|only (?:one|the first|part|half|whole)|"
-    r"nothing|skipp\w+|"
+    r"nothing|skipp\w+|(?:is|are|was|were) kept|stays?|the rest (?:is|are|was|were)|"
     r"(?:please|could you|can you) (?:add|provide|send|confirm|tell|give|ask|contact(?! us)|"
     r"try)|shall i|should i|(?:would|do) you(?! (?:\w+ ){0,3}(?:anything|any|more|else))|"
     r"let me know (?:if|whether|which) you(?:['’]d)? (?:want|"
@@ -120,7 +120,7 @@ _REPORTS = re_compile(
     r"(?:[\w-]+ed|sent|paid|made|done|set|put|bought|written|gone|left|told|hidden|taken|given|"
     r"brought|sold|shut|withdrawn|begun|built|got|filled out)\b|\w+ed\b(?=[,.;!]|$| and\b)|"
     r"\b(?:is|are)(?: now)? (?:on (?:its|their|the) way|under ?way|in place|live|sorted|out|gone|"
-    r"off|through|up again|back up)\b|\b(?:is|are) now\b|"
+    r"off|through|up again|back up)\b|\b(?:is|are)\b.{0,40}? now\b|"
     r"\b(?:has|have|had|holds?|reads?)\b.{0,80} now\b|\bnow (?:has|holds|reads|stands|bears|"
     r"carries)\b|"
     r"\b(?:went|gone|came) (?:out|through|off|live)\b|\b(?:complete|all (?:done|set))\b", re.I)
@@ -135,6 +135,7 @@ _NOT_SO = re_compile(
 _MODAL = re_compile(
     r"\b(?:will|would|could|should|can|(?<!\d )may(?!,? \d)|might|shall|please|to be)\b|"
     r"['’]ll\b", re.I)
+_SHARE = re_compile(r"\b(\d{1,9})(?: of |/)(\d{1,9})\b")
 # Verb as it is written in a claim -> what kind of change it speaks of; tools are told by the same.
 _KINDS = {
     "create": r"book(?:ed)?|reserv(?:ed?|ing)|schedul(?:ed?)|creat(?:ed?)|add(?:ed)?|"
@@ -200,7 +201,26 @@ def refuses(answer: str) -> bool:
     """Whether an answer says with its first words that it could not, and says little more."""
     text = one_line(answer[:1200])
     return len(text) <= 600 and bool(_REFUSES.match(text)) \
-        or len(text) <= 300 and bool(_LACKING.match(text))
+        or len(text) <= 300 and bool(_LACKING.match(text) or _BROKEN.match(text)
+                                       or _REFUSES_ELSEWHERE.match(text))
+
+
+# A refusal in other languages, and the text of a service that broke.
+_BROKEN = re_compile(r"\W*\w*(?: \w+)? ?error\W{1,3}(?:code )?[45]\d\d\b", re.I)
+_REFUSES_ELSEWHERE = re_compile(
+    r"\W{0,3}(?:désolée?|lo siento|leider|entschuldigung|es tut mir leid|desculpe|mi dispiace|"
+    r"przepraszam|helaas|beklager|tyvärr|извините|к сожалению|很?抱歉|对不起|申し訳|죄송|"
+    r"je ne (?:peux|sais) pas|ich kann (?:\w+ ){0,3}nicht|no puedo|no sé|não (?:posso|sei)|"
+    r"non (?:posso|so)\b|nie (?:mogę|wiem)|не (?:могу|знаю)|我?(?:不能|无法)|わかりません)", re.I)
+_GOES_ON = re_compile(r"\b(?:but|however|though|so|probably|likely|guess\w*|perhaps|maybe|"
+                      r"answer is|would be|assum\w+|best)\b|[:=;—]|[.!?] +\w", re.I)
+
+
+def refuses_alone(answer: str) -> bool:
+    """Whether an answer is a refusal of one clause, so that what stands in it answers nothing, or
+    the text of a service that broke."""
+    return refuses(answer) and not _GOES_ON.search(answer.strip()) \
+        or len(answer) <= 300 and bool(_BROKEN.match(answer))
 
 
 def withdraws(answer: str) -> bool:
@@ -303,8 +323,13 @@ def reports(text: str, form: re.Pattern[str] = _REPORTS) -> list[str]:
         return []
     sentences = (one.strip().strip("*_#>- \t") for one in _SENTENCE_END.split(text)
                  if not one.rstrip().endswith("?"))
-    return [told for one in sentences if not _NOT_SO.search(one)
+    return [told for one in sentences if not _NOT_SO.search(one) and not _in_part(one)
             and (told := _before_modal(one)) and form.search(told)]
+
+
+def _in_part(sentence: str) -> bool:
+    """Whether a sentence counts less than the whole: `3 of 4 were moved`."""
+    return any(int(a) < int(b) for a, b in _SHARE.findall(sentence))
 
 
 def _before_modal(sentence: str) -> str:
