@@ -32,12 +32,19 @@ def rules(*rows: Seen, question: str = "Name the town.", expected: object = "Osl
     ("********", 4.0, "stop", "", True), ("<|im_start|>assistant\n", 2.0, "stop", "", True),
     ("system", 1.0, "stop", "", False), ("{{ completion }}", 4.0, "stop", "", True),
     ("Oslo is th… [14 more chars]", 9.0, "stop", "", True), ("[oslo]", 3.0, "stop", "", False),
+    ("<OSLO>", 4.0, "stop", "", True),
     ("Here is the town:", 5.0, "stop_sequence", "", True), ("The town:", 5.0, "stop", "", False)])
 def test_texts_that_no_model_gave(answer: str, tokens: float, ended: str | None, question: str,
                                   none: bool) -> None:
     row = replace(point(answer, "fail"), tokens=tokens, termination=ended)
     other = replace(point("Rome", "fail", trial=1), tokens=2.0, termination="stop")
     assert ("no_answer" in rules(row, other, RIGHT, question=question or "Name it.")) is none
+
+
+def test_a_text_in_other_capitals_and_a_marker_of_the_run_are_no_machines() -> None:
+    tag = replace(point("<item/>", "pass", model="b"), tokens=5.0)
+    for text in ("<ITEM/>", "[MODEL_ENDED_SESSION_EARLY]"):
+        assert rules(replace(point(text, "fail"), tokens=9.0), tag, expected="<item/>") == []
 
 
 def test_texts_out_of_a_store_have_no_tokens_either() -> None:

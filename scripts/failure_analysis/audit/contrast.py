@@ -77,7 +77,7 @@ def contradicted(row: Seen, item: Item, whole: Whole) -> tuple[str, str] | None:
         return None
     told = wording.states if any(map(acts, row.made)) else wording.claims
     if row.outcome == "pass" or told(text) or found.value and found.value in text \
-            or not _LATIN.search(text):
+            or not _LATIN.search(text) and any(map(str.isalpha, text)):
         return text[:300], found.record
     return None
 

@@ -307,7 +307,8 @@ def _unit(sentence: str, gold: str) -> bool | None:
     return None if None in units else units[0] == units[1]
 
 
-_ENDS = re_compile(r"\b(?:first|last) (\w+) (?:characters|signs|letters|digits)\b", re.IGNORECASE)
+_ENDS = re_compile(r"(?<!but the )(?<!except the )(?<!but )\b(?:first|last) (\w+) "
+                   r"(?:characters|signs|letters|digits)\b", re.IGNORECASE)
 _LENGTH = re_compile(r"\b(three|four|five|six|seven|eight|nine|ten|\d{1,2})[- ](letter|digit) "
                      r"(?:word|name|noun|verb|adjective|animal|number|code|pin|prime|palindrome)\b",
                      re.IGNORECASE)

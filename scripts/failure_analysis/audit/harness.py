@@ -259,13 +259,15 @@ def _asks_on(row: Seen) -> bool:
 
 
 def _has_answered(text: str, expected: Any) -> bool:
-    """Whether a text that was cut begins with a whole JSON object as one is expected."""
+    """Whether a text that was cut begins with a whole JSON object as one is expected, and no line
+    of such."""
     if not isinstance(expected, dict | list) or text.lstrip()[:1] not in ("{", "["):
         return False
     try:
-        return isinstance(JSONDecoder().raw_decode(text.lstrip())[0], type(expected))
+        value, end = JSONDecoder().raw_decode(text.lstrip())
     except ValueError:
         return False
+    return isinstance(value, type(expected)) and text.lstrip()[end:].lstrip()[:1] not in ("{", "[")
 
 
 def _ended_alone(row: Seen, item: Item) -> bool:

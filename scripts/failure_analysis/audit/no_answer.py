@@ -52,8 +52,9 @@ def _is_shape(text: str, item: Item) -> bool:
                   and not asked.search(item.question)), None)
     if shape is None or shape.match(normal.written(item.expected)):
         return False
-    passed = [other for other in item.rows if other.outcome == "pass"]
-    return bool(passed) and not any(shape.match(other.answer.strip()) for other in passed)
+    passed = [other.answer.strip() for other in item.rows if other.outcome == "pass"]
+    return bool(passed) and not any(shape.match(other) or other.casefold() == text.casefold()
+                                    for other in passed)
 
 
 def _is_call(text: str, row: Seen, item: Item) -> bool:
