@@ -126,3 +126,13 @@ def test_what_the_user_said_later_is_kept() -> None:
     row = seen({"datapoint_id": "d", "run_id": "r", "trial": 0, "outcome": "fail",
                 "failed_dimensions": [], "messages": turns})
     assert row.heard == ["", "C2"]
+
+
+def test_one_log_of_a_check_for_all_that_could_not_fetch_what_it_builds() -> None:
+    """Of one row alone its own edit may be the cause."""
+    log = "Updating crates.io index\nerror: failed to get `hexlit`: Couldn't resolve host"
+    edit = call("edit_file", {"path": "src/a.rs"}, "written")
+    rows = [replace(point("Done.", "fail", edit, model=model), judge=log) for model in "ab"]
+    assert rules(*rows) == ["not_checked"]
+    passed = replace(point("Done.", "pass", edit, model="c"), judge="test result: ok. 3 passed")
+    assert rules(*rows, passed) == []

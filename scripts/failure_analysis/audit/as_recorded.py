@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
+from difflib import SequenceMatcher
 from typing import Any
 
 from failure_analysis.audit import allowed, golds, normal, recorded, required
@@ -40,6 +41,8 @@ _CHANGED = re.compile(
 _ESCAPES = str.maketrans({"\t": "\\t", "\n": "\\n", "\r": "\\r", "\f": "\\f", "\v": "\\v",
                           "\a": "\\a", "\b": "\\b", "\0": "\\0", "\x1b": "\\e"})
 _MASK = re.compile(r"\*{2,}|[•█]+|…|\.{3}|X{3,}|x{3,}|#{2,}")
+_LIKE = 0.4
+_NAME = re.compile(r"(?=.*\d)(?=.*[A-Za-z_-]|0)[\w.-]{4,40}")  # and no amount
 _SIGNS = "$<>{}[]*_\\#`%@~^|&;\"'"
 _TRUTH = {"no": "false", "n": "false", "off": "false", "yes": "true", "y": "true", "on": "true"}
 _NULLS = ("null", "none", "na", "n/a", "nan", "nil", "~")
@@ -56,12 +59,26 @@ def otherwise(item: Item, whole: Whole) -> Fault | None:
                      or _of_thousands(text, gold) and f"{float(gold):.3f}" in record)}
         for text in sorted(said - {*place.passed}, key=len, reverse=True):
             rows = [row for row, other in place.said if _stands(text, other)]
+            if len(rows) == len(item.rows) and agreed(item, rows) and _is_misread(text, gold) \
+                    and _stands(text, item.question) and not _stands(gold, record) \
+                    and not _CHANGED.search(item.question):
+                return _fault("A name that is expected stands in nothing that was asked or "
+                              "returned; all take the one that was asked.", item, rows,
+                              f"{text} → {gold}")
             if len(rows) > len(place.passed) and is_spoilt(text, gold, item.question, record) \
                     and (agreed(item, rows) or _AS_IT_STANDS.search(item.question)):
                 return _fault("A value of what is expected is one of the question or of a result, "
                               "spoilt; most failing answers have it as it stands there.", item,
                               rows, f"{text} → {gold}")
     return None
+
+
+def _is_misread(text: str, gold: str) -> bool:
+    """Whether a gold may be what became of a name: like it, and of another shape, which the name of
+    another thing seldom is."""
+    shapes = {re.sub(r"[^\W\d_]", "a", re.sub(r"\d", "0", one)) for one in (text, gold)}
+    return _NAME.fullmatch(text) is not None and len(shapes) > 1 \
+        and SequenceMatcher(None, text, gold).ratio() >= _LIKE
 
 
 def _fault(what: str, item: Item, rows: list[Seen], other: str = "") -> Fault:

@@ -158,9 +158,9 @@ def _is_fault(answer: str) -> bool:
 
 
 NETWORK = re.compile(
-    r"name resolution|could not resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|network is "
-    r"(?:unreachable|down)|no route to host|nodename nor servname|name or service not known|"
-    r"unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
+    r"name resolution|could(?: not|n['’]t) resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|"
+    r"network is (?:unreachable|down)|no route to host|nodename nor servname|"
+    r"name or service not known|unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
     r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
     r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
 # One of these stands in each such text.

@@ -28,7 +28,8 @@ def unchecked(row: Seen, item: Item, whole: Whole) -> bool:
             or bool(row.judge) and _machine_spoke(row, item)
             or broken.unchecked(row.judge, bool(row.made), json_asked)
             or checked.not_begun(row)
-            or not row.made and 0 < len(row.judge) < _LONGEST and _never_ran(row, item)
+            or 0 < len(row.judge) < _LONGEST and (not row.made or _same_log(row, item))
+            and _never_ran(row, item)
             or broken.uncollected(row.judge, json_asked)
             and all(one.judge in row.judge or broken.uncollected(one.judge, json_asked)
                     for one in item.rows if one.judge)
@@ -54,6 +55,12 @@ def _machine_spoke(row: Seen, item: Item) -> bool:
             name in text for name in named for text in (*texts.values(), item.question))
     return bool(row.answer.strip() or row.made) and any(
         one.outcome == "pass" and texts[one.ident] == texts[row.ident] for one in item.rows)
+
+
+def _same_log(row: Seen, item: Item) -> bool:
+    """Whether one log stands for all rows of two models, so that what they did is not its cause."""
+    return all(one.judge == row.judge for one in item.rows) \
+        and len({one.model for one in item.rows}) > 1
 
 
 def _never_ran(row: Seen, item: Item) -> bool:
