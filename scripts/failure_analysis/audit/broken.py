@@ -160,8 +160,9 @@ def _is_fault(answer: str) -> bool:
 NETWORK = re.compile(
     r"name resolution|could(?: not|n['’]t) resolve|getaddrinfo|\bENOTFOUND\b|\bEAI_AGAIN\b|"
     r"network is (?:unreachable|down)|no route to host|nodename nor servname|"
-    r"name or service not known|unknown host|temporary failure resolving|NewConnectionError|failed to establish a new "
-    r"connection|no such host|network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
+    r"name or service not known|unknown host|temporary failure resolving|NewConnectionError|"
+    r"failed to establish a new connection|no such host|"
+    r"network (?:access )?(?:is )?(?:disabled|blocked|not available)|"
     r"(?:no|without) (?:internet|network) (?:access|connection)|unable to resolve host", re.I)
 # One of these stands in each such text.
 NETWORK_SIGNS = ("resol", "getaddrinfo", "enotfound", "eai_again", "network", "no route",
