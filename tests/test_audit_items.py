@@ -183,7 +183,7 @@ WORLDS = {
     "numbers": (NUMBERS, [("gold_rounded", ident)
                           for ident in ("cents", "field", "quoted", "refund", "worked")]),
     "names": (NAMES, [("gold_cut", ident) for ident in ("cut", "label", "looks")] + [
-        ("gold_spoilt", "looks")]),
+        ("gold_spoilt", "label"), ("gold_spoilt", "looks")]),
     "kinds": (KINDS, [("gold_type", ident) for ident in ("month", "who", "year")]),
     "off": (OFF, [("gold_against_question", "literal")]),
     "forbidden": (FORBIDDEN, [("contract_forbids", "never")]),

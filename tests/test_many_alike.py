@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 MAPPING = """
 benchmark: fences
 fields: {item_id: id, model_name: model, run_id: model, user_text: question, assistant_text: answer,
@@ -58,6 +60,7 @@ def test_a_kind_of_flag_that_moves_a_rate_is_said(build: Callable, run_script: C
     assert f"audit/in_doubt/{NAME}" in refused.stdout + refused.stderr
 
 
+@pytest.mark.slow
 def test_a_draft_describes_each_of_many_models(build: Callable, run_script: Callable,
                                                tmp_path: Path) -> None:
     """The check asks for a section of every model with failures, so the draft has them all."""
