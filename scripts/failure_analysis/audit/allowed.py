@@ -189,13 +189,13 @@ def places(item: Item) -> Iterator[Place]:
 
 def not_as_demanded(item: Item, whole: Whole) -> Fault | None:
     """A value of the gold breaks what the question demands of an answer, and the one value that
-    models agree on in its place, and are failed for, keeps to it."""
-    for place in places(item):
+    models agree on in its place, and are failed for, keeps to it; nobody passed."""
+    for place in places(item) if all(row.outcome != "pass" for row in item.rows) else ():
         broken = {one.name for one in demands.of(item.question, place.gold) if not one.kept}
         for text in sorted({text for _, text in place.said}) if broken else ():
             rows = [row for row, said in place.said if said == text]
             kept = {one.name for one in demands.of(item.question, text) if one.kept}
-            if broken & kept and not place.passed and agreed(item, rows):
+            if broken & kept and agreed(item, rows):
                 return Fault("A value of what is expected breaks what the question demands "
                              f"({', '.join(sorted(broken & kept))}); models agree on one that "
                              "keeps to it.", sides(item, item.expected, variant(

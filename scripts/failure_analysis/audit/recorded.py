@@ -157,7 +157,7 @@ def made_number(item: Item) -> Found | None:
     words = set(re.findall(r"\b\d\d?:\d\d\b|[\w+-]*\d[\w+-]*", record))
     words |= {word.replace(",", "") for word in _THOUSANDS.findall(record)}
     for text in texts:
-        if re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w-])", record):
+        if text in record and re.search(rf"(?<![\w.-]){re.escape(text)}(?![\w-])", record):
             continue
         for word in sorted(words):
             if text.casefold() in as_number(word) or (

@@ -32,11 +32,12 @@ def groups(item: Item) -> Iterator[list[Seen]]:
     exact = once(lambda: bool(strict.EXACTLY.search(item.question)))
     found: dict[str, dict[str, Seen]] = {}
     firsts: dict[str, str] = {}
-    for one, other in list(product(failed, passed))[:_MOST_PAIRS]:
+    told = [row for row in failed if row.made or item.expected is not None and _is_of_several(row)]
+    for one, other in list(product(told, passed))[:_MOST_PAIRS]:
         if bool(one.made) != bool(other.made):
             continue
         if not one.made:
-            same = item.expected is not None and _same_answer(one, other, item.question, asked)
+            same = not other.spoken and _same_answer(one, other, item.question, asked)
         else:
             same = (calls and dimensions.about_calls(one) or not calls and called(one) != called(
                 other) and normal.key(one.answer, case=True) == normal.key(
@@ -138,11 +139,14 @@ def _both_expected(item: Item, passed: list[Seen], failed: list[Seen]) -> Iterat
             yield [*rows, *same]
 
 
+def _is_of_several(row: Seen) -> bool:
+    """Whether an answer may be a value of several members, and fail for nothing else."""
+    return any(sign in row.answer for sign in _OF_SEVERAL) and not row.spoken \
+        and dimensions.about(row)
+
+
 def _same_answer(one: Seen, other: Seen, question: str, asked: _Asked) -> bool:
     """Whether two answers are marked in one way and are one value of several members."""
-    if not any(sign in one.answer for sign in _OF_SEVERAL) \
-            or not dimensions.about(one) or one.spoken or other.spoken:
-        return False
     a, b = final(one.answer), final(other.answer)
     return bool(a.text) and _marked(one) == _marked(other) \
         and not normal.is_code(normal.unfenced(a.text)) \
