@@ -96,7 +96,6 @@ def _readings(args: argparse.Namespace) -> int:
     manifest.proved(args.analysis_dir, (name,))
     index = rows.load(args.analysis_dir)
 
-
     def append(entries: list[dict]) -> list:
         quoted = [str(entry.get("datapoint_id")) for entry in entries]
         return audit_readings.append(plan_files.with_rows(index, quoted), entries)

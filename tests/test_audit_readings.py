@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
-from failure_analysis import facts, files
+from failure_analysis import facts, files, manifest
 from failure_analysis.audit import candidates, given, run
+from failure_analysis.packet import rows
 from failure_analysis.report import blocks, check, foundation, issues, write
 from failure_analysis.report.evidence import gather
 from failure_analysis.review import audit_counts, audit_readings
@@ -198,6 +199,21 @@ def test_a_passing_datapoint_that_is_not_here_whole_is_copied_first(run_script, 
     assert "weak/q6" not in (folder / "contrast_rows.jsonl").read_text("utf-8")
     assert read(run_script, folder, entry)["recorded"] == 1
     assert "weak/q6" in (folder / "contrast_rows.jsonl").read_text("utf-8")
+
+
+def test_what_is_copied_before_any_plan_is_known_to_the_manifest(run_script, folder):
+    fresh = folder.parent / "fresh"
+    for args in (("build_packet.py", "--input", folder.parent / "strong.jsonl", "--mapping",
+                  folder.parent / "map.yaml", "--output-dir", fresh),
+                 ("audit_benchmark.py", fresh)):
+        done = run_script(*args)
+        assert done.returncode == 0, done.stdout + done.stderr
+    ident = min(rows.load(fresh).outcomes.keys() - rows.load(fresh).places.keys())
+    entry = {"class": "damaged_item", "answer": "confirmed", "datapoint_id": ident,
+             "quote": ANSWERS["strong"][ident.rpartition("/")[2]][0], "reason": WHY}
+    assert read(run_script, fresh, entry)["recorded"] == 1
+    assert ident in (fresh / "contrast_rows.jsonl").read_text("utf-8")
+    assert list(manifest.faults(fresh)) == []
 
 
 def test_a_line_that_is_no_object_is_refused_and_the_others_land(run_script, folder):

@@ -142,13 +142,14 @@ def proved(analysis_dir: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def replace_output(analysis_dir: Path, step: Step, names: Iterable[str]) -> None:
-    """Tells the manifest that a step has written some of its outputs anew."""
+    """Tells the manifest that some of a step's outputs were written anew, by it or, before it ran,
+    by another step that needed them."""
     with store.alone(analysis_dir):
         ran = entries(analysis_dir)
-        if step.name in ran:
-            ran[step.name]["outputs"] |= {name: files.sha256(analysis_dir / name)
-                                          for name in names if (analysis_dir / name).exists()}
-            _write(analysis_dir, ran, writing(analysis_dir))
+        entry = ran.setdefault(step.name, {"settings": {}, "outputs": {}})
+        entry["outputs"] |= {name: files.sha256(analysis_dir / name)
+                             for name in names if (analysis_dir / name).exists()}
+        _write(analysis_dir, ran, writing(analysis_dir))
 
 
 def outputs(analysis_dir: Path, step: Step) -> dict[str, str] | None:
